@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { canonicalJson, crc32c, newHexId, newId, sha256 } from './index.ts';
+
+describe('ids', () => {
+  it('sort by time and carry version 7', () => {
+    const early = newId(1_000_000_000_000);
+    const late = newId(1_000_000_000_001);
+
+    expect(early < late).toBe(true);
+    expect(early).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  it('are 32 hex digits for runs', () => {
+    expect(newHexId()).toMatch(/^[0-9a-f]{32}$/);
+  });
+});
+
+describe('canonicalJson', () => {
+  it('does not depend on the order of keys and leaves undefined out', () => {
+    expect(canonicalJson({ b: [1, { d: null, c: 'x' }], a: undefined })).toBe(
+      '{"b":[1,{"c":"x","d":null}]}',
+    );
+  });
+
+  it('refuses what JSON cannot hold', () => {
+    expect(() => canonicalJson(Number.NaN)).toThrow('NaN');
+    expect(() => canonicalJson(1n)).toThrow('bigint');
+  });
+});
+
+describe('digests', () => {
+  it('agree with published check values', () => {
+    expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe3069283);
+    expect(sha256('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+});

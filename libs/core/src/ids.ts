@@ -1,0 +1,16 @@
+import { randomUUID, randomBytes } from 'node:crypto';
+
+/** UUIDv7 (RFC 9562): sorts by the millisecond it was made in. */
+export function newId(nowMs: number = Date.now()): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(nowMs, 0, 6);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** 32 lower-case hex digits, the form MLflow gives runs. */
+export function newHexId(): string {
+  return randomUUID().replaceAll('-', '');
+}

@@ -1,0 +1,11 @@
+export { AppError, errorTable, invalid, toAppError } from './errors.ts';
+export type { ErrorCode, ErrorDetails } from './errors.ts';
+export { silentLogger } from './logger.ts';
+export type { Logger } from './logger.ts';
+export { ManualClock, systemClock } from './clock.ts';
+export type { Clock } from './clock.ts';
+export { newHexId, newId } from './ids.ts';
+export { canonicalJson, sha256 } from './canonical-json.ts';
+export { assertNever } from './assert-never.ts';
+export { crc32c } from './crc32c.ts';
+export { Scope } from './scope.ts';

@@ -1,0 +1,15 @@
+import type { ViteUserConfig } from 'vitest/config';
+
+/** What every package's tests have in common. Generous time-outs: CI machines are slow and noisy. */
+export function preset(name: string): ViteUserConfig {
+  return {
+    test: {
+      name,
+      include: ['src/**/*.test.ts'],
+      exclude: ['**/*.int.test.ts', '**/node_modules/**'],
+      pool: 'forks',
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
+    },
+  };
+}
