@@ -137,7 +137,7 @@ export default tseslint.config(
       'no-restricted-syntax': [
         'error',
         ...banned,
-        { selector: 'ExportAllDeclaration', message: 'name what a package exports' },
+        { selector: 'ExportAllDeclaration[exported=null]', message: 'name what a package exports' },
       ],
     },
   },

@@ -42,7 +42,11 @@ export function defineEvent<Schema extends z.ZodType>(
 }
 
 /** Data of any known version as data of the newest one; `invalid_argument` if it is unknown or breaks the schema. */
-export function readEventData<Data>(contract: EventContract<Data>, version: number, data: unknown): Data {
+export function readEventData<Data>(
+  contract: EventContract<Data>,
+  version: number,
+  data: unknown,
+): Data {
   let lifted = data;
   for (let from = version; from < contract.version; from++) {
     const lift = contract.older[from];
@@ -54,7 +58,11 @@ export function readEventData<Data>(contract: EventContract<Data>, version: numb
   const parsed = contract.data.safeParse(lifted);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw unreadable(contract, version, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+  throw unreadable(
+    contract,
+    version,
+    `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
+  );
 }
 
 function unreadable(contract: EventContract, version: number, rule: string): AppError {

@@ -1,12 +1,6 @@
 /** The services that own topics. */
 export type Owner =
-  | 'ingestion'
-  | 'feature-store'
-  | 'tracking'
-  | 'registry'
-  | 'trainer'
-  | 'router'
-  | 'monitor';
+  'ingestion' | 'feature-store' | 'tracking' | 'registry' | 'trainer' | 'router' | 'monitor';
 
 /** One row of the topic table. Topics are created from it, documented from it and checked against it. */
 export type Topic = {
