@@ -3,7 +3,13 @@ export type { Owner, Topic } from './topics.ts';
 export { defineEvent, readEventData } from './event.ts';
 export type { EventContract, EventData } from './event.ts';
 export { defineOperation } from './operation.ts';
-export type { DefinedOperation, HttpMethod, Operation } from './operation.ts';
+export type {
+  DefinedOperation,
+  HttpMethod,
+  Operation,
+  OperationInput,
+  OperationReply,
+} from './operation.ts';
 export type { ObjectReference, Scalar } from './shapes.ts';
 export * as ingestion from './ingestion.ts';
 export * as featureStore from './feature-store.ts';
