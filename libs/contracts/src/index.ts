@@ -18,6 +18,7 @@ export * as registry from './registry.ts';
 export * as trainer from './trainer.ts';
 export * as router from './router.ts';
 export * as monitor from './monitor.ts';
+export * as oip from './oip.ts';
 export * as mlflow from './mlflow.ts';
 export { lapReport } from './lap.ts';
 export type { LapReport } from './lap.ts';
