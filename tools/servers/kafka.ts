@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fillOnce } from './cache.ts';
 import { findProgram, run, runOrThrow } from './command.ts';
@@ -68,6 +68,9 @@ export function kafka(settings: Settings, debian: DebianPackages): Server {
     },
     pid: () => server.pid(),
     stop: () => server.stop({ signals: ['SIGTERM'], graceMs: 20_000 }),
+    forget: () => {
+      rmSync(join(folder, 'data'), { recursive: true, force: true });
+    },
     environment: () => ({ KAFKA_BROKERS: `127.0.0.1:${port}` }),
   };
 }

@@ -26,10 +26,14 @@ const tell = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-async function start(server: Server, settings: Settings): Promise<Line> {
+async function start(server: Server, settings: Settings, fresh: boolean): Promise<Line> {
   const beganMs = performance.now();
   const about = { name: server.name, address: server.address };
   try {
+    if (fresh) {
+      await server.stop();
+      server.forget();
+    }
     const { kind, pid } = await startServer(server, {
       withinMs: settings.startWithinMs,
       report: (line) => {
@@ -104,7 +108,9 @@ async function main(args: readonly string[]): Promise<number> {
   const lines =
     command.action === 'status'
       ? await all(status)
-      : await alone(command.action === 'stop' ? stop : (server) => start(server, settings));
+      : await alone(
+          command.action === 'stop' ? stop : (server) => start(server, settings, command.fresh),
+        );
   show(lines, servers, command);
   return lines.every((line) => line.ok) ? 0 : 1;
 }

@@ -67,6 +67,9 @@ export function postgres(settings: Settings, debian: DebianPackages): Server {
     pid: () => server.pid(),
     // SIGINT ends sessions that are open, SIGQUIT does not wait for anything and recovers at the next start.
     stop: () => server.stop({ signals: ['SIGINT', 'SIGQUIT'], graceMs: 20_000 }),
+    forget: () => {
+      rmSync(data, { recursive: true, force: true });
+    },
     environment: () => ({ DATABASE_URL: `postgres://${role}@127.0.0.1:${port}/${database}` }),
   };
 }
@@ -118,6 +121,9 @@ async function initialise(data: string, user: User | undefined, withinMs: number
 }
 
 function installedVersion(): string | undefined {
-  const { stdout } = spawnSync(join(binaries, 'postgres'), ['--version'], { encoding: 'utf8' });
-  return /\d+\.\d+/.exec(stdout ?? '')?.[0];
+  const { status, stdout } = spawnSync(join(binaries, 'postgres'), ['--version'], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) return undefined;
+  return /\d+\.\d+/.exec(stdout)?.[0];
 }

@@ -107,7 +107,8 @@ export function isAlive(pid: number): boolean {
   }
   try {
     // The state follows the command in parentheses, which may itself contain spaces and parentheses.
-    return !/^ Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1) ?? '');
+    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1) ?? '';
+    return !state.startsWith(' Z');
   } catch {
     return true;
   }

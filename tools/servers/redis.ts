@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from './command.ts';
 import type { DebianPackages } from './debian.ts';
@@ -53,6 +53,9 @@ export function redis(settings: Settings, debian: DebianPackages): Server {
     },
     pid: () => server.pid(),
     stop: () => server.stop({ signals: ['SIGTERM'], graceMs: 20_000 }),
+    forget: () => {
+      rmSync(data, { recursive: true, force: true });
+    },
     environment: () => ({ REDIS_URL: `redis://127.0.0.1:${port}` }),
   };
 }
@@ -60,6 +63,7 @@ export function redis(settings: Settings, debian: DebianPackages): Server {
 function installedVersion(): string | undefined {
   const program = findProgram('redis-server');
   if (program === undefined) return undefined;
-  const { stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
-  return /v=(\d+\.\d+\.\d+)/.exec(stdout ?? '')?.[1];
+  const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  if (status !== 0) return undefined;
+  return /v=(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
 }

@@ -46,7 +46,7 @@ export function signedHeaders(
 
 /** The status of one signed request. */
 export async function s3Status(account: S3Account, method: string, path: string): Promise<number> {
-  const { host: _host, ...headers } = signedHeaders(account, { method, path, at: new Date() });
+  const headers = signedHeaders(account, { method, path, at: new Date() });
   const answer = await fetch(account.endpoint + path, {
     method,
     headers,

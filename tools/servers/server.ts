@@ -24,6 +24,8 @@ export type Server = {
   pid(): number | undefined;
   /** Ends the process, politely at first; false when none ran. */
   stop(): Promise<boolean>;
+  /** Throws all that it keeps away; only while it does not run. */
+  forget(): void;
   /** The platform's variables that lead to it. */
   environment(): Readonly<Record<string, string>>;
 };

@@ -14,13 +14,13 @@ export type Started = { readonly kind: 'already running' | 'started'; readonly p
  */
 export async function startServer(
   server: Server,
-  options: { withinMs: number; report: Report },
+  options: { withinMs: number; portWithinMs?: number; report: Report },
 ): Promise<Started> {
   const running = server.pid();
   if (running !== undefined && (await becomesHealthy(server, running, options.withinMs)))
     return { kind: 'already running', pid: running };
   await server.stop();
-  await needFreePort(server);
+  await needFreePort(server, options.portWithinMs ?? 10_000);
   await server.install(options.report);
   const deadlineMs = performance.now() + options.withinMs;
   for (let attempt = 1; ; attempt++) {
@@ -62,7 +62,7 @@ async function becomesHealthy(server: Server, pid: number, withinMs: number): Pr
   }
 }
 
-async function needFreePort(server: Server): Promise<void> {
+async function needFreePort(server: Server, withinMs: number): Promise<void> {
   const port = Number(server.address.split(':').at(-1));
   const variable = `FLYWHEEL_SERVER_${server.name.toUpperCase()}_PORT`;
   await waitUntil(
@@ -72,7 +72,7 @@ async function needFreePort(server: Server): Promise<void> {
           `port ${port} is in use by another process: end that one or set ${variable} to a free port`,
         );
     },
-    { withinMs: 10_000 },
+    { withinMs },
   );
 }
 
