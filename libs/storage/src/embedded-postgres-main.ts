@@ -40,7 +40,7 @@ async function serve(folder: string, port: number): Promise<void> {
     if (said.kind === 'stop') stop.abort();
   });
 
-  using _lock = await lockPatiently(folder);
+  const lock = await lockPatiently(folder);
   const server = await listen(port);
   const data = join(folder, 'pg');
   if (!existsSync(join(data, 'PG_VERSION'))) await initializeApart(folder, data, stop.signal);
@@ -67,6 +67,7 @@ async function serve(folder: string, port: number): Promise<void> {
   server.close();
   await shared.close();
   await close();
+  lock[Symbol.dispose]();
 }
 
 /** A server that lost its parent is about to leave: waited for; any other holder is a conflict at once. */

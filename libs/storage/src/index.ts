@@ -4,3 +4,16 @@ export type { Migration } from './migrations.ts';
 export { exactJson, parseExactJson } from './exact-json.ts';
 export { startEmbeddedPostgres } from './embedded-postgres.ts';
 export type { EmbeddedPostgres } from './embedded-postgres.ts';
+export { onlineStoreLimits } from './online-store.ts';
+export type { CallOptions, OnlineStore, OnlineStoreEntry } from './online-store.ts';
+export { openLmdbOnlineStore } from './lmdb-online-store.ts';
+export type { ObjectBody, ObjectStat, ObjectStore, PutOptions } from './object-store.ts';
+export { openFileObjectStore } from './file-object-store.ts';
+export { openAnalytics, sqlName, sqlText } from './analytics.ts';
+export type {
+  Analytics,
+  AnalyticsColumn,
+  AnalyticsOptions,
+  AnalyticsRow,
+  AnalyticsValue,
+} from './analytics.ts';

@@ -24,7 +24,7 @@ export async function initialize(folder: string): Promise<void> {
 
 export async function openBackend(
   folder: string,
-): Promise<{ backend: Backend; welcome: Buffer; close(): Promise<void> }> {
+): Promise<{ backend: Backend; welcome: Buffer; close: () => Promise<void> }> {
   const database = await PGlite.create({
     dataDir: folder,
     startParams: [...PGlite.defaultStartParams, ...settings.flatMap((setting) => ['-c', setting])],

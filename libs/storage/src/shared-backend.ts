@@ -117,7 +117,10 @@ export class SharedBackend {
     while (!session.isStarted) {
       const opening = session.reader.takeOpening();
       if (!opening) return;
-      if (opening.kind === 'cancel') return this.#detach(session);
+      if (opening.kind === 'cancel') {
+        this.#detach(session);
+        return;
+      }
       if (opening.kind === 'encryption') {
         session.socket.write('N');
         continue;
@@ -129,7 +132,10 @@ export class SharedBackend {
     }
     for (let next = session.reader.takeMessage(); next; next = session.reader.takeMessage()) {
       const type = next[0] as number;
-      if (type === terminate) return this.#detach(session);
+      if (type === terminate) {
+        this.#detach(session);
+        return;
+      }
       session.partial.push(this.#own(session, next));
       if (endsTurn.has(type) || asksForAnswer.has(type)) {
         session.ready.push({ bytes: Buffer.concat(session.partial), endsTurn: endsTurn.has(type) });

@@ -18,13 +18,13 @@ type Parser = (text: string) => unknown;
  */
 export const sqlTypes = {
   getTypeParser(oid: number, format?: 'text' | 'binary'): Parser {
-    if (format === 'binary') return pg.types.getTypeParser(oid, format) as Parser;
+    if (format === 'binary') return builtIn(oid, format);
     if (oid === int8) return parseInt8;
     if (oid === int8Array) return (text) => parseArray(text).map(each(parseInt8));
     if (json.has(oid)) return parseExactJson;
     if (jsonArrays.has(oid)) return (text) => parseArray(text).map(each(parseExactJson));
     if (asText.has(oid)) return (text) => text;
-    return pg.types.getTypeParser(oid, 'text') as Parser;
+    return builtIn(oid, 'text');
   },
 };
 
@@ -48,8 +48,13 @@ function parseInt8(text: string): number {
 }
 
 function parseArray(text: string): unknown[] {
-  const parse = pg.types.getTypeParser(textArray as never, 'text') as (text: string) => unknown[];
-  return parse(text);
+  return builtIn(textArray, 'text')(text) as unknown[];
+}
+
+/** pg's own parser; its declared type knows only the oids of its list. */
+function builtIn(oid: number, format: 'text' | 'binary'): Parser {
+  const types = pg.types as { getTypeParser(oid: number, format: string): Parser };
+  return types.getTypeParser(oid, format);
 }
 
 function each(parse: Parser): (item: unknown) => unknown {
