@@ -138,8 +138,10 @@ export const endpointStatus = z.object({
   latencyMs: z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable(),
   /** accepted = acked + pending + dropped. */
   log: z.object({ accepted: count, acked: count, pending: count, dropped: count }),
-  /** By shadow variant, since its first request; pending = eligible requests of the log not yet decided. */
+  /** By shadow variant, since its first request. */
   shadows: z.record(z.string(), shadowBooks),
+  /** Messages of the prediction log that the shadow runners have not handled yet; the books are final at 0. */
+  shadowLag: count,
 });
 
 export const getEndpointStatus = defineOperation({

@@ -22,6 +22,11 @@ export class Scope implements AsyncDisposable {
     return resource;
   }
 
+  /** True once the scope has begun to close. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
   child(): Scope {
     const child = new Scope();
     const release = () => child[Symbol.asyncDispose]();

@@ -1,0 +1,86 @@
+import { openAsBlob } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '@flywheel/core';
+import type { DefinedOperation, OperationInput } from '@flywheel/contracts';
+import { ingestion } from '@flywheel/contracts';
+import type { HttpClient } from '@flywheel/http';
+import type { LapPlatform } from '../platform/open-platform.ts';
+
+const INGEST_WITHIN_MS = 900_000;
+
+/** Calls the platform as any client would: by address. An error tells which service and which request it was. */
+export class LapClient {
+  readonly #platform: LapPlatform;
+  readonly #http: HttpClient;
+
+  constructor(platform: LapPlatform, http: HttpClient) {
+    this.#platform = platform;
+    this.#http = http;
+  }
+
+  async call<P, Q, B, R>(
+    operation: DefinedOperation<P, Q, B, R>,
+    input: OperationInput<DefinedOperation<P, Q, B, R>>,
+    options: { timeoutMs?: number } = {},
+  ) {
+    try {
+      return await this.#http.call(this.#platform.urlOf(operation.service), operation, input, {
+        timeoutMs: options.timeoutMs ?? 60_000,
+      });
+    } catch (error) {
+      throw this.#located(`${operation.service} (${operation.method} ${operation.path})`, error);
+    }
+  }
+
+  /** Sends records to a dataset; the same idempotency key again changes nothing. */
+  async sendRecords(
+    dataset: string,
+    body: { contentType: string; file: string } | { contentType: string; text: string },
+    options: { key: string; idempotencyKey: string },
+  ): Promise<ingestion.RecordsAccepted> {
+    const path = ingestion.recordsPath.replace(':dataset', encodeURIComponent(dataset));
+    const query = new URLSearchParams(options);
+    const answer = await fetch(`${this.#platform.urlOf('ingestion')}${path}?${query.toString()}`, {
+      method: 'POST',
+      headers: { 'content-type': body.contentType },
+      body: 'file' in body ? await openAsBlob(body.file) : body.text,
+      signal: AbortSignal.timeout(INGEST_WITHIN_MS),
+    });
+    const text = await answer.text();
+    if (!answer.ok)
+      throw new AppError('unavailable', `ingestion (POST ${path}) answered ${answer.status}: ${text.slice(0, 300)}`);
+    return ingestion.recordsAccepted.parse(JSON.parse(text));
+  }
+
+  /** Bytes of a GET that is not an operation. */
+  async download(url: string): Promise<Uint8Array> {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(INGEST_WITHIN_MS) });
+    if (!answer.ok) throw new AppError('unavailable', `GET ${url} answered ${answer.status}`);
+    return new Uint8Array(await answer.arrayBuffer());
+  }
+
+  urlOf: LapPlatform['urlOf'] = (service) => this.#platform.urlOf(service);
+
+  #located(where: string, error: unknown): AppError {
+    const code = error instanceof AppError ? error.code : 'internal';
+    const message = error instanceof Error ? error.message : String(error);
+    return new AppError(code, `${where}: ${message}`, { cause: error });
+  }
+}
+
+/** Asks again until `check` is satisfied; says what it waited for when time runs out. */
+export async function waitUntil<T>(
+  what: string,
+  ask: () => Promise<T>,
+  check: (answer: T) => boolean,
+  options: { withinMs?: number; everyMs?: number } = {},
+): Promise<T> {
+  const deadlineMs = Date.now() + (options.withinMs ?? 120_000);
+  for (;;) {
+    const answer = await ask();
+    if (check(answer)) return answer;
+    if (Date.now() > deadlineMs)
+      throw new AppError('deadline_exceeded', `waited in vain for ${what}: ${JSON.stringify(answer).slice(0, 400)}`);
+    await delay(options.everyMs ?? 20);
+  }
+}

@@ -1,0 +1,210 @@
+import { featureStore, monitor, oip, router } from '@flywheel/contracts';
+import type { Flight } from './flights.ts';
+import { waitUntil } from './lap-client.ts';
+import type { LapClient } from './lap-client.ts';
+import type { LapNames } from './lap-names.ts';
+
+const HOUR_MS = 3_600_000;
+/** Simulated time moves in steps of this length. */
+const STEP_MS = HOUR_MS / 2;
+const CONCURRENCY = 16;
+const LATE_MINUTES = 15;
+const FEEDBACK_BATCH = 2000;
+
+type Asked = { flight: Flight; predictionId: string };
+
+/** What a replay has seen; latencies in milliseconds, of every request. */
+export type ReplayCounts = {
+  requests: number;
+  failed: number;
+  rows: number;
+  feedback: number;
+  firstFailure: string | undefined;
+};
+
+/**
+ * Replays a month as live traffic in simulated time. A flight is asked for one hour before departure; its outcome is
+ * reported once it is known. Before the requests of a step are sent, every outcome known by the end of the step is
+ * in the online store (a read sees only what was known by its own prediction time), so that the values are exact.
+ * An outcome is known at least 90 minutes after its prediction, so that reporting can run one step ahead of asking.
+ */
+export class Replay {
+  readonly counts: ReplayCounts = { requests: 0, failed: 0, rows: 0, feedback: 0, firstFailure: undefined };
+  readonly latenciesMs: number[] = [];
+  /** Ids the router gave: each must be found in the log. */
+  readonly predictionIds = new Set<string>();
+  readonly feedbackIds = new Set<string>();
+  readonly #client: LapClient;
+  readonly #names: LapNames;
+  #rowsPerRequest = 1;
+  #nowMs: number;
+  #asking: Lookahead | undefined;
+  /** Flights that were asked and whose outcome is not reported yet, by the step in which it becomes known. */
+  readonly #awaiting = new Map<number, Asked[]>();
+  #reportedSteps: number;
+
+  constructor(options: { client: LapClient; names: LapNames; startMs: number }) {
+    this.#client = options.client;
+    this.#names = options.names;
+    this.#nowMs = options.startMs;
+    this.#reportedSteps = stepOf(options.startMs);
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Takes the flights that are asked for from now on. */
+  load(flights: AsyncIterable<Flight>, options: { rowsPerRequest: number }): void {
+    this.#asking = new Lookahead(flights);
+    this.#rowsPerRequest = options.rowsPerRequest;
+  }
+
+  /** Moves simulated time to `untilMs`. While the requests of a step are answered, the outcomes of the next are reported. */
+  async moveTo(untilMs: number, onStep: (counts: ReplayCounts) => void): Promise<void> {
+    while (this.#nowMs < untilMs) {
+      const endMs = Math.min(this.#nowMs + STEP_MS, untilMs);
+      await this.#report(endMs);
+      await Promise.all([this.#ask(endMs), this.#report(endMs + STEP_MS)]);
+      this.#nowMs = endMs;
+      onStep(this.counts);
+    }
+  }
+
+  /** Reports what is still to come after the last request, in the order in which it becomes known. */
+  async reportTheRest(): Promise<void> {
+    const last = Math.max(this.#reportedSteps, ...this.#awaiting.keys());
+    await this.#report((last + 1) * STEP_MS);
+  }
+
+  async #report(untilMs: number): Promise<void> {
+    const until = stepOf(untilMs - 1);
+    const due: Asked[] = [];
+    for (let step = this.#reportedSteps; step <= until; step++) {
+      due.push(...(this.#awaiting.get(step) ?? []));
+      this.#awaiting.delete(step);
+    }
+    this.#reportedSteps = until + 1;
+    if (due.length === 0) return;
+    due.sort((left, right) => left.flight.knownAtMs - right.flight.knownAtMs);
+    for (let start = 0; start < due.length; start += FEEDBACK_BATCH)
+      await this.#sendFeedback(due.slice(start, start + FEEDBACK_BATCH));
+    await this.#waitForOnlineStore();
+  }
+
+  async #sendFeedback(due: readonly Asked[]): Promise<void> {
+    const answer = await this.#client.call(router.sendFeedback, {
+      body: {
+        items: due.map(({ flight, predictionId }) => ({
+          id: `${predictionId}/0`,
+          prediction: predictionId,
+          endpoint: this.#names.endpoint,
+          label: flight.delay > LATE_MINUTES ? 1 : 0,
+          values: { delay: flight.delay },
+          knownAt: new Date(flight.knownAtMs).toISOString(),
+          source: 'lap',
+        })),
+      },
+    });
+    for (const id of answer.ids) this.feedbackIds.add(id);
+    this.counts.feedback += answer.accepted;
+  }
+
+  async #waitForOnlineStore(): Promise<void> {
+    const { endpoint } = this.#names;
+    await waitUntil(
+      'the outcomes to be joined',
+      () => this.#client.call(monitor.getJoinStatus, { params: { endpoint } }),
+      (join) => join.labelled >= this.feedbackIds.size,
+      { everyMs: 3 },
+    );
+    await waitUntil(
+      'the online store to follow',
+      () => this.#client.call(featureStore.getStreams, {}),
+      ({ streams }) => streams.every((stream) => stream.topic !== 'inference.outcomes' || BigInt(stream.position) >= BigInt(stream.end)),
+      { everyMs: 3 },
+    );
+  }
+
+  async #ask(untilMs: number): Promise<void> {
+    const due: Flight[] = [];
+    for (;;) {
+      const flight = await this.#asking?.peek();
+      if (!flight || flight.dateMs - HOUR_MS >= untilMs) break;
+      due.push(flight);
+      this.#asking?.take();
+    }
+    const groups: Flight[][] = [];
+    for (let start = 0; start < due.length; start += this.#rowsPerRequest) groups.push(due.slice(start, start + this.#rowsPerRequest));
+    let next = 0;
+    const worker = async () => {
+      for (let group = groups[next++]; group; group = groups[next++]) await this.#infer(group);
+    };
+    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, groups.length) }, worker));
+  }
+
+  async #infer(flights: readonly Flight[]): Promise<void> {
+    const startedMs = performance.now();
+    this.counts.requests++;
+    try {
+      const answer = await this.#client.call(oip.infer, {
+        params: { model: this.#names.endpoint },
+        body: { inputs: inputsOf(flights) },
+      });
+      const ids = answer.outputs.find((output) => output.name === oip.endpointOutputs.predictionId)?.data ?? [];
+      if (ids.length !== flights.length) throw new Error(`${ids.length} prediction ids for ${flights.length} rows`);
+      for (const [index, flight] of flights.entries()) {
+        const predictionId = String(ids[index]);
+        this.predictionIds.add(predictionId);
+        const step = stepOf(flight.knownAtMs);
+        const waiting = this.#awaiting.get(step);
+        if (waiting) waiting.push({ flight, predictionId });
+        else this.#awaiting.set(step, [{ flight, predictionId }]);
+      }
+      this.counts.rows += flights.length;
+    } catch (error) {
+      this.counts.failed++;
+      this.counts.firstFailure ??= error instanceof Error ? error.message : String(error);
+    }
+    this.latenciesMs.push(performance.now() - startedMs);
+  }
+}
+
+function stepOf(timeMs: number): number {
+  return Math.floor(timeMs / STEP_MS);
+}
+
+function inputsOf(flights: readonly Flight[]) {
+  const shape = [flights.length];
+  const bytes = (name: string, read: (flight: Flight) => string) => ({ name, datatype: 'BYTES', shape, data: flights.map(read) });
+  return [
+    bytes('origin', (flight) => flight.origin),
+    bytes('destination', (flight) => flight.destination),
+    bytes('date', (flight) => new Date(flight.dateMs).toISOString()),
+    { name: 'distance', datatype: 'FP32', shape, data: flights.map((flight) => flight.distance) },
+  ];
+}
+
+/** An async iterator with one element of look-ahead. */
+class Lookahead {
+  readonly #iterator: AsyncIterator<Flight>;
+  #head: Flight | undefined;
+  #done = false;
+
+  constructor(flights: AsyncIterable<Flight>) {
+    this.#iterator = flights[Symbol.asyncIterator]();
+  }
+
+  async peek(): Promise<Flight | undefined> {
+    if (this.#head === undefined && !this.#done) {
+      const next = await this.#iterator.next();
+      if (next.done) this.#done = true;
+      else this.#head = next.value;
+    }
+    return this.#head;
+  }
+
+  take(): void {
+    this.#head = undefined;
+  }
+}

@@ -1,0 +1,1 @@
+export { startTestProcess } from './start-test-process.ts';
