@@ -1,0 +1,27 @@
+export { parseJson } from './json/parse-json.ts';
+export type { ParseJsonOptions } from './json/parse-json.ts';
+export { writeJson } from './json/write-json.ts';
+export { createHttpServer } from './server/http-server.ts';
+export type {
+  HttpServer,
+  HttpServerOptions,
+  InjectedReply,
+  InjectedRequest,
+} from './server/http-server.ts';
+export type { OperationHandler } from './operations/operation-route.ts';
+export { LocalOperations } from './operations/local-operations.ts';
+export { decodePath } from './server/request-path.ts';
+export type {
+  BodyKind,
+  BodyOf,
+  RawReply,
+  RawRequest,
+  RawRoute,
+  RouteMethod,
+  RouteOwner,
+} from './server/raw-route.ts';
+export type { RouteDescription } from './server/route-table.ts';
+export type { HttpMetrics, HttpTracing } from './server/ports.ts';
+export { nativeErrors, publicError } from './errors/error-shape.ts';
+export type { ErrorShape } from './errors/error-shape.ts';
+export { schemaFault } from './operations/schema-fault.ts';
