@@ -29,6 +29,7 @@ export function s3(settings: Settings, debian: DebianPackages): Server {
   const gateway = join(settings.cacheFolder, `versitygw-${gatewayVersion}`);
   const moto = join(settings.cacheFolder, `moto-${motoVersion}`);
   const gatewayIsThere = (): boolean => existsSync(join(gateway, 'versitygw'));
+  const motoIsThere = (): boolean => existsSync(join(moto, 'ready'));
   // Both command lines end in the port or the folder, so one piece of text finds either of them.
   const pidFile = join(folder, 's3.pid');
   const asGateway = new DetachedProcess({ pidFile, signature: `posix ${data}` });
@@ -38,7 +39,8 @@ export function s3(settings: Settings, debian: DebianPackages): Server {
     name: 's3',
     address: `127.0.0.1:${port}`,
     logFile,
-    version: () => (gatewayIsThere() ? `versitygw ${gatewayVersion}` : `moto ${motoVersion}`),
+    version: () =>
+      !gatewayIsThere() && motoIsThere() ? `moto ${motoVersion}` : `versitygw ${gatewayVersion}`,
     install: async (report) => {
       if (gatewayIsThere()) return;
       try {
@@ -47,7 +49,7 @@ export function s3(settings: Settings, debian: DebianPackages): Server {
         report(
           `moto instead of versitygw, in memory and without signature checks: ${sentence(error)}`,
         );
-        if (!existsSync(join(moto, 'ready'))) await installMoto(moto, debian, report);
+        if (!motoIsThere()) await installMoto(moto, debian, report);
       }
     },
     start: () => {
