@@ -25,3 +25,13 @@ export type { HttpMetrics, HttpTracing } from './server/ports.ts';
 export { nativeErrors, publicError } from './errors/error-shape.ts';
 export type { ErrorShape } from './errors/error-shape.ts';
 export { schemaFault } from './operations/schema-fault.ts';
+export { createHttpClient } from './client/http-client.ts';
+export type {
+  CallOptions,
+  HttpClient,
+  HttpClientOptions,
+  SendReply,
+  SendRequest,
+} from './client/http-client.ts';
+export { createPeers } from './peers/peers.ts';
+export type { Peers, PeersOptions } from './peers/peers.ts';

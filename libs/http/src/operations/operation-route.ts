@@ -1,9 +1,9 @@
 import type { Operation } from '@flywheel/contracts';
-import { AppError } from '@flywheel/core';
 import { operationDocument } from '../documents/operation-document.ts';
+import { writeJson } from '../json/write-json.ts';
 import type { RawReply, RawRoute } from '../server/raw-route.ts';
 import { parseInput } from './parse-input.ts';
-import { schemaFault } from './schema-fault.ts';
+import { readReply } from './read-reply.ts';
 
 export type OperationHandler<P, Q, B, R> = (input: {
   readonly params: P;
@@ -43,12 +43,7 @@ export function operationRoute<P, Q, B, R>(
 }
 
 function checkReply<R>(operation: Operation<unknown, unknown, unknown, R>, reply: R): void {
-  const parsed = operation.reply.safeParse(reply);
-  if (!parsed.success)
-    throw new AppError('internal', 'reply does not match its contract', {
-      cause: schemaFault('reply', parsed.error),
-      details: { operation: operation.name },
-    });
+  readReply(operation, reply === undefined ? undefined : JSON.parse(writeJson(reply)));
 }
 
 function replyOf(operation: Operation, reply: unknown): RawReply {

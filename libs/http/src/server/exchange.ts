@@ -5,9 +5,10 @@ import type { AppError, Logger } from '@flywheel/core';
 import type { BodyWatch } from '../body/body-watch.ts';
 import { readBody, streamBody } from '../body/read-body.ts';
 import type { BodySource } from '../body/read-body.ts';
-import { nativeErrors, publicError, retryAfterSeconds } from '../errors/error-shape.ts';
+import { nativeErrors, retryAfterSeconds } from '../errors/error-shape.ts';
 import type { ErrorShape } from '../errors/error-shape.ts';
 import type { ErrorShapes } from '../errors/error-shapes.ts';
+import { CODE_HEADER, wireError } from '../errors/wire-error.ts';
 import { parseJson } from '../json/parse-json.ts';
 import { IncomingRequest } from './incoming-request.ts';
 import type { HttpMetrics, HttpTracing } from './ports.ts';
@@ -122,7 +123,7 @@ export class Exchange {
   }
 
   #fail(subject: Subject, reply: FastifyReply, error: AppError, answer: RawReply): number {
-    const known = publicError(error);
+    const known = wireError(error);
     const shape = subject.errors ?? this.#deps.shapes.of(pathOf(reply.request.raw.url ?? '/'));
     const { status, headers, body } = errorReply(known, shape, answer);
     this.#log(subject, reply, error, status);
@@ -199,6 +200,7 @@ function errorReply(
     status: answer.status ?? shaped.status ?? error.status,
     headers: {
       'content-type': shaped.contentType ?? 'application/json; charset=utf-8',
+      [CODE_HEADER]: error.code,
       'x-content-type-options': 'nosniff',
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
       ...answer.headers,

@@ -104,7 +104,7 @@ describe('an operation', () => {
     expect(reply.json()).toMatchObject({
       code: 'invalid_argument',
       message,
-      details: { field: expect.stringMatching(/^body/) },
+      details: { field: expect.stringMatching(/^body/) as string },
     });
   });
 
@@ -204,10 +204,10 @@ describe('errors', () => {
       {
         level: 'error',
         message: 'request failed',
-        fields: expect.objectContaining({
+        fields: expect.objectContaining<object>({
           operation: 'router.echo-/fail',
           status: 500,
-          err: expect.objectContaining({ cause: expect.any(TypeError) }),
+          err: expect.objectContaining({ cause: expect.any(TypeError) as TypeError }) as Error,
         }),
       },
     ]);

@@ -5,7 +5,7 @@ import type { Logger } from '@flywheel/core';
 import { BodyWatch } from '../body/body-watch.ts';
 import type { ErrorShape } from '../errors/error-shape.ts';
 import { ErrorShapes } from '../errors/error-shapes.ts';
-import { LocalOperations } from '../operations/local-operations.ts';
+import { DEFAULT_BODY_LIMIT_BYTES, LocalOperations } from '../operations/local-operations.ts';
 import { operationRoute } from '../operations/operation-route.ts';
 import type { OperationHandler } from '../operations/operation-route.ts';
 import { builtInRoutes } from './built-in-routes.ts';
@@ -91,7 +91,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 const UNKNOWN = { service: 'platform', name: 'unknown', path: '*' } as const satisfies Subject;
 
 class FastifyHttpServer implements HttpServer {
-  readonly local = new LocalOperations();
+  readonly local: LocalOperations;
   readonly #options: HttpServerOptions;
   readonly #table = new RouteTable();
   readonly #shapes = new ErrorShapes();
@@ -105,6 +105,8 @@ class FastifyHttpServer implements HttpServer {
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    const defaultBodyLimitBytes = options.defaultBodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES;
+    this.local = new LocalOperations(defaultBodyLimitBytes);
     this.#watch = new BodyWatch(options.bodyIdleMs ?? 30_000);
     this.#exchange = new Exchange({
       log: options.log,
@@ -112,7 +114,7 @@ class FastifyHttpServer implements HttpServer {
       tracing: options.tracing,
       shapes: this.#shapes,
       watch: this.#watch,
-      defaultBodyLimitBytes: options.defaultBodyLimitBytes ?? 16 * 1024 * 1024,
+      defaultBodyLimitBytes,
       eventStreams: this.#eventStreams,
       isDraining: () => this.#isDraining,
     });

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { AppError } from '@flywheel/core';
@@ -130,6 +129,6 @@ function firstChunk(body: Readable): Promise<void> {
   });
 }
 
-function headersOf(reply: FastifyReply): Parameters<ServerResponse['writeHead']>[1] & object {
-  return reply.getHeaders() as Record<string, string>;
+function headersOf(reply: FastifyReply): Record<string, string> {
+  return reply.getHeaders() as Record<string, string>; // only text is ever set
 }
