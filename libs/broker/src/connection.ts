@@ -74,7 +74,8 @@ export class Connection {
         this.#unansweredBytes += frame.length;
       }
     } catch (error) {
-      return this.#refuse(error);
+      this.#refuse(error);
+      return;
     }
     if (this.#unansweredBytes > this.#limits.maxUnansweredBytes) this.#socket.pause();
     if (this.#isRunning || this.#queue.length === 0) return;
@@ -107,7 +108,8 @@ export class Connection {
     const api = this.#apis.get(key);
     if (!api || version < api.minVersion || version > api.maxVersion) {
       if (key !== apiVersionsKey) throw new Error(`api ${key} version ${version} is not served`);
-      return this.#settle(this.#slot(), frame, unsupportedApiVersions(this.#apis, correlationId));
+      this.#settle(this.#slot(), frame, unsupportedApiVersions(this.#apis, correlationId));
+      return;
     }
     const clientId = nullableString.read(from, version) ?? '';
     const request = api.request.read(from, version);

@@ -20,9 +20,12 @@ function plain(fields: object): object {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]: [string, unknown]) => [
       name,
-      value instanceof Error
-        ? { ...value, name: value.name, message: value.message, stack: value.stack }
-        : value,
+      value instanceof Error ? plainError(value) : value,
     ]),
   );
+}
+
+function plainError(error: Error): object {
+  const { name, message, stack } = error;
+  return { ...Object.fromEntries(Object.entries(error)), name, message, stack };
 }

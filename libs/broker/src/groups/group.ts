@@ -276,7 +276,10 @@ export class Group {
     for (const member of this.members)
       if (!member.joining && member.groupInstanceId === null) this.#drop(member);
     this.#generation += 1;
-    if (this.#members.size === 0) return this.#becomeEmpty();
+    if (this.#members.size === 0) {
+      this.#becomeEmpty();
+      return;
+    }
     this.#protocolName = chooseProtocol(this.members);
     const leader = this.#leader === undefined ? undefined : this.#members.get(this.#leader);
     if (!leader?.joining)
@@ -339,7 +342,10 @@ export class Group {
 
   #startSession(member: Member): void {
     member.startSession(() => {
-      if (member.isWaiting) return this.#startSession(member); // it is we who let it wait
+      if (member.isWaiting) {
+        this.#startSession(member);
+        return;
+      } // it is we who let it wait
       this.#removeById(member.id);
     });
   }

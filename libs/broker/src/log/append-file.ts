@@ -104,7 +104,10 @@ export class AppendFile {
   }
 
   async #commit(commit: PendingCommit): Promise<void> {
-    if (this.#fatal) return commit.reject(this.#fatal.error);
+    if (this.#fatal) {
+      commit.reject(this.#fatal.error);
+      return;
+    }
     try {
       await this.#options.after;
       this.#handle ??= await this.#open();
@@ -118,7 +121,8 @@ export class AppendFile {
       if (!this.#hasSynced) await this.#options.onFirstSync?.();
     } catch (error) {
       commit.reject(error);
-      return this.#die(error);
+      this.#die(error);
+      return;
     }
     this.#hasSynced = true;
     this.#durableBytes += commit.sizeBytes;

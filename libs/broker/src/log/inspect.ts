@@ -16,12 +16,13 @@ export function refusalOfRecords(
   if (batch.codec !== codecs.none && !requiresKeys) return undefined;
   const plain = plainRecords(bytes, batch);
   if (!('section' in plain)) return plain.isBroken ? errorCodes.invalidRecord : undefined;
-  let lacksKey = false;
+  let keyless = 0;
   const isSound = walkRecords(plain.section, batch, ({ hasKey }) => {
-    lacksKey ||= !hasKey;
+    if (!hasKey) keyless += 1;
     return true;
   });
-  return isSound && !(requiresKeys && lacksKey) ? undefined : errorCodes.invalidRecord;
+  const isFine = isSound && !(requiresKeys && keyless > 0);
+  return isFine ? undefined : errorCodes.invalidRecord;
 }
 
 /**

@@ -187,7 +187,7 @@ export class PartitionLog {
     this.#isClosed = true;
     await this.#repair;
     const active = this.#active;
-    await Promise.all(this.#segments.map((segment) => segment.file?.close()));
+    for (const segment of this.#segments) await segment.file?.close();
     await this.#checkpoint(active, this.#producers);
     this.#wake();
   }
@@ -196,7 +196,7 @@ export class PartitionLog {
   async remove(): Promise<void> {
     this.#isClosed = true;
     await this.#repair;
-    await Promise.all(this.#segments.map((segment) => segment.file?.close()));
+    for (const segment of this.#segments) await segment.file?.close();
     for (const segment of this.#segments) this.#environment.readFiles.forget(segment.path);
     this.#tail.clear();
     this.#wake();

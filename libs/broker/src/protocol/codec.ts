@@ -40,7 +40,10 @@ export const nullableString: Codec<string | null> = {
     return length < 0 ? null : from.text(length);
   },
   write: (to, value) => {
-    if (value === null) return to.int16(-1);
+    if (value === null) {
+      to.int16(-1);
+      return;
+    }
     const length = Buffer.byteLength(value);
     to.int16(length);
     to.text(value, length);
@@ -71,7 +74,10 @@ export const records: Codec<readonly Buffer[] | null> = {
     return length < 0 ? null : [from.slice(length)];
   },
   write: (to, value) => {
-    if (value === null) return to.int32(-1);
+    if (value === null) {
+      to.int32(-1);
+      return;
+    }
     to.int32(value.reduce((sum, chunk) => sum + chunk.length, 0));
     for (const chunk of value) to.reference(chunk);
   },
@@ -94,7 +100,10 @@ export function nullableArray<T>(item: Codec<T>): Codec<readonly T[] | null> {
       return Array.from({ length }, () => item.read(from, version));
     },
     write: (to, value, version) => {
-      if (value === null) return to.int32(-1);
+      if (value === null) {
+        to.int32(-1);
+        return;
+      }
       to.int32(value.length);
       for (const element of value) item.write(to, element, version);
     },
