@@ -1,10 +1,5 @@
 export { arrayOver, datatypes, elementBytes, isDatatype, newArray } from './tensors/datatype.ts';
-export type {
-  DataByDatatype,
-  Datatype,
-  FixedArray,
-  FixedDatatype,
-} from './tensors/datatype.ts';
+export type { DataByDatatype, Datatype, FixedArray, FixedDatatype } from './tensors/datatype.ts';
 export { aTensorOf, elementCount, tensorBytes } from './tensors/tensor.ts';
 export type { Parameters, ParameterValue, Tensor } from './tensors/tensor.ts';
 export { float16ToNumber, numberToFloat16 } from './tensors/float16.ts';
@@ -20,3 +15,11 @@ export { defaultLimits } from './oip/limits.ts';
 export type { InferLimits } from './oip/limits.ts';
 export { checkRequest } from './signature/check-request.ts';
 export type { ModelSignature, TensorSpec } from './signature/model-signature.ts';
+export { OnnxModel } from './onnx/onnx-model.ts';
+export type { OnnxOptions } from './onnx/onnx-model.ts';
+export { readOnnxFile } from './onnx/onnx-file.ts';
+export type { OnnxFile } from './onnx/onnx-file.ts';
+export { measureRunMs } from './onnx/measure-run.ts';
+export { openModelPool } from './pool/model-pool.ts';
+export type { ModelPool, PoolCounts, PoolOptions } from './pool/model-pool.ts';
+export type { RunOptions } from './pool/pool-run.ts';

@@ -7,7 +7,11 @@ import { decodeUtf8 } from './utf8.ts';
 export type NonFinite = 'refuse' | 'null';
 
 /** The tensor's elements as JSON texts, row-major; `field` is the tensor's, for what cannot be said in JSON. */
-export function jsonElements(tensor: Tensor, field: string, nonFinite: NonFinite): readonly string[] {
+export function jsonElements(
+  tensor: Tensor,
+  field: string,
+  nonFinite: NonFinite,
+): readonly string[] {
   switch (tensor.datatype) {
     case 'FP32':
     case 'FP64':

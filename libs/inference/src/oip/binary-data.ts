@@ -13,7 +13,8 @@ export function decodeBinary<D extends Datatype>(
   options: { count: number; field: string },
 ): DataByDatatype[D] {
   const { count, field } = options;
-  if (datatype === 'BYTES') return decodeBytes(bytes, count, field) as readonly Uint8Array[] as DataByDatatype[D];
+  if (datatype === 'BYTES')
+    return decodeBytes(bytes, count, field) as readonly Uint8Array[] as DataByDatatype[D];
   const size = elementBytes(datatype);
   if (bytes.byteLength !== count * size)
     throw invalid(
