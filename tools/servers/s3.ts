@@ -30,7 +30,7 @@ export function s3(settings: Settings, debian: DebianPackages): Server {
   const moto = join(settings.cacheFolder, `moto-${motoVersion}`);
   const gatewayIsThere = (): boolean => existsSync(join(gateway, 'versitygw'));
   const motoIsThere = (): boolean => existsSync(join(moto, 'ready'));
-  // Both command lines end in the port or the folder, so one piece of text finds either of them.
+  // Which of the two runs is told by its command line alone; they share the pid file.
   const pidFile = join(folder, 's3.pid');
   const asGateway = new DetachedProcess({ pidFile, signature: `posix ${data}` });
   const asMoto = new DetachedProcess({ pidFile, signature: `moto_server -H 127.0.0.1 -p ${port}` });
