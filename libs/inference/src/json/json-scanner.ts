@@ -57,6 +57,14 @@ export class JsonScanner {
     return true;
   }
 
+  /** Demands that the next token begins with this character: the field's rule says why. It is not taken. */
+  demand(code: number, field: string, rule: string): void {
+    const next = this.peek();
+    if (next === code) return;
+    if (Number.isNaN(next)) throw this.syntaxError();
+    throw invalid(field, rule);
+  }
+
   /** Demands that nothing but white space is left. */
   end(): void {
     this.peek();

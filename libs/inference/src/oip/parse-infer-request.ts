@@ -66,7 +66,7 @@ type Parts = {
 function readTopLevel(reading: TensorReading): Parts {
   const { scanner } = reading;
   const parts: Parts = {};
-  if (scanner.peek() !== 0x7b) throw invalid('body', 'must be a JSON object');
+  scanner.demand(0x7b, 'body', 'must be a JSON object');
   scanner.object((key) => {
     if (Object.hasOwn(parts, key)) throw invalid(key, 'must be given once');
     readMember(reading, parts, key);
@@ -101,7 +101,7 @@ function readMember(reading: TensorReading, parts: Parts, key: string): void {
 /** A non-empty array of tensors, no name twice. */
 export function readTensors(reading: TensorReading, field: string): readonly Tensor[] {
   const { scanner, limits } = reading;
-  if (scanner.peek() !== 0x5b) throw invalid(field, 'must be an array');
+  scanner.demand(0x5b, field, 'must be an array');
   const tensors: Tensor[] = [];
   scanner.array((index) => {
     if (index === limits.maxTensors)
@@ -116,7 +116,7 @@ export function readTensors(reading: TensorReading, field: string): readonly Ten
 }
 
 function readOutputs(scanner: JsonScanner, most: number): readonly OutputParts[] {
-  if (scanner.peek() !== 0x5b) throw invalid('outputs', 'must be an array');
+  scanner.demand(0x5b, 'outputs', 'must be an array');
   const outputs: OutputParts[] = [];
   scanner.array((index) => {
     if (index === most) throw invalid('outputs', `must not name more than ${most} outputs`);
@@ -131,7 +131,7 @@ function readOutputs(scanner: JsonScanner, most: number): readonly OutputParts[]
 function readOutput(scanner: JsonScanner, field: string): OutputParts {
   let name: string | undefined;
   let parameters: Parameters | undefined;
-  if (scanner.peek() !== 0x7b) throw invalid(field, 'must be an object');
+  scanner.demand(0x7b, field, 'must be an object');
   scanner.object((key) => {
     if ((key === 'name' && name !== undefined) || (key === 'parameters' && parameters))
       throw invalid(`${field}.${key}`, 'must be given once');

@@ -16,7 +16,7 @@ export function parseInferResponse(body: Uint8Array, options: BodyOptions = {}):
   let id: string | undefined;
   let parameters: Parameters | undefined;
   let outputs: readonly Tensor[] | undefined;
-  if (scanner.peek() !== 0x7b) throw invalid('body', 'must be a JSON object');
+  scanner.demand(0x7b, 'body', 'must be a JSON object');
   scanner.object((key) => {
     if (key !== 'outputs' && scanner.isNull()) scanner.null();
     else if (key === 'model_name') modelName = readText(scanner, key);

@@ -22,7 +22,7 @@ export function readData<D extends Exclude<Datatype, 'FP16'>>(
   datatype: D,
   place: Place,
 ): DataByDatatype[D] {
-  if (scanner.peek() !== 0x5b) throw invalid(place.field, 'must be an array');
+  scanner.demand(0x5b, place.field, 'must be an array');
   const data: Elements = datatype === 'BYTES' ? [] : newArray(datatype, place.count);
   const start = scanner.at;
   scanner.at += 1;

@@ -10,7 +10,7 @@ export function readParameters(scanner: JsonScanner, field: string): Parameters 
     return noParameters;
   }
   const parameters = Object.create(null) as Record<string, ParameterValue>;
-  if (scanner.peek() !== 0x7b) throw invalid(field, 'must be an object');
+  scanner.demand(0x7b, field, 'must be an object');
   scanner.object((key) => {
     const path = `${field}.${key}`;
     if (key in parameters) throw invalid(path, 'must be given once');

@@ -32,7 +32,7 @@ type Parts = {
 /** Reads one member of `inputs` or `outputs`: an object whose data stand in it, or in the binary tail. */
 export function readTensor(reading: TensorReading, field: string): Tensor {
   const { scanner } = reading;
-  if (scanner.peek() !== 0x7b) throw invalid(field, 'must be an object');
+  scanner.demand(0x7b, field, 'must be an object');
   const parts: Parts = {};
   scanner.object((key) => {
     readMember(reading, parts, key, field);
@@ -158,7 +158,7 @@ function checkedCount(
 }
 
 function readShape({ scanner, limits }: TensorReading, field: string): readonly number[] {
-  if (scanner.peek() !== 0x5b) throw invalid(field, 'must be an array');
+  scanner.demand(0x5b, field, 'must be an array');
   const shape: number[] = [];
   scanner.array((index) => {
     if (index === limits.maxRank)
@@ -186,7 +186,7 @@ function readDatatype(scanner: JsonScanner, field: string): Datatype {
 
 /** A string that is not empty. */
 export function readText(scanner: JsonScanner, field: string): string {
-  if (scanner.peek() !== 0x22) throw invalid(field, 'must be a string');
+  scanner.demand(0x22, field, 'must be a string');
   const text = scanner.string();
   if (text === '') throw invalid(field, 'must not be empty');
   return text;
