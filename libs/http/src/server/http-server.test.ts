@@ -204,11 +204,11 @@ describe('errors', () => {
       {
         level: 'error',
         message: 'request failed',
-        fields: expect.objectContaining<object>({
+        fields: expect.objectContaining({
           operation: 'router.echo-/fail',
           status: 500,
           err: expect.objectContaining({ cause: expect.any(TypeError) as TypeError }) as Error,
-        }),
+        }) as object,
       },
     ]);
   });
