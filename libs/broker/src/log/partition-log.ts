@@ -306,11 +306,9 @@ export class PartitionLog {
         await this.#removeFiles(blank);
         continue;
       }
-      const checkpoint = await readCheckpoint(blank.checkpointPath);
-      if (checkpoint) producers = ProducerStates.from(checkpoint.producers);
       const found = await recoverSegment(blank.path, {
         baseOffset,
-        checkpoint,
+        checkpoint: await readCheckpoint(blank.checkpointPath),
         producers,
         trustedBytes: trustedBytesOf(blank.path),
         nowMs: this.#environment.clock.nowMs(),
@@ -321,6 +319,7 @@ export class PartitionLog {
           'torn tail cut off',
         );
       nextOffset = found.nextOffset;
+      producers = found.producers;
       segments.push(new Segment(this.#folder, baseOffset, found));
     }
     this.#nextOffset = nextOffset ?? this.#startOffset;

@@ -4,7 +4,7 @@ import { batchAt, batchHeaderBytes, isPlausibleSize, sizeAt, soundBatchAt } from
 import type { Batch } from './batch.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { OffsetIndex } from './offset-index.ts';
-import type { ProducerStates } from './producers.ts';
+import { ProducerStates } from './producers.ts';
 
 const readBytes = 1024 * 1024;
 
@@ -13,6 +13,7 @@ export type RecoveredSegment = {
   readonly nextOffset: number;
   readonly maxTimestamp: number;
   readonly index: OffsetIndex;
+  readonly producers: ProducerStates;
   /** Bytes at the end that were not sound and are gone now. */
   readonly cutBytes: number;
 };
@@ -26,6 +27,7 @@ export async function recoverSegment(
   options: {
     baseOffset: number;
     checkpoint: Checkpoint | undefined;
+    /** As they were at the end of the segment before; the checkpoint's, where it holds, replace them. */
     producers: ProducerStates;
     trustedBytes: number;
     nowMs: number;
@@ -36,7 +38,8 @@ export async function recoverSegment(
     const { size } = await file.stat();
     const { checkpoint } = options;
     const from = checkpoint && checkpoint.sizeBytes <= size ? checkpoint : undefined;
-    const found = {
+    const found: Found = {
+      producers: from ? ProducerStates.from(from.producers) : options.producers,
       sizeBytes: from?.sizeBytes ?? 0,
       nextOffset: from?.nextOffset ?? options.baseOffset,
       maxTimestamp: from?.maxTimestamp ?? -1,
@@ -52,17 +55,19 @@ export async function recoverSegment(
   }
 }
 
-type Found = { sizeBytes: number; nextOffset: number; maxTimestamp: number; index: OffsetIndex };
+type Found = {
+  readonly index: OffsetIndex;
+  readonly producers: ProducerStates;
+  sizeBytes: number;
+  nextOffset: number;
+  maxTimestamp: number;
+};
 
 async function scan(
   file: FileHandle,
   size: number,
   found: Found,
-  {
-    producers,
-    trustedBytes,
-    nowMs,
-  }: { producers: ProducerStates; trustedBytes: number; nowMs: number },
+  { trustedBytes, nowMs }: { trustedBytes: number; nowMs: number },
 ): Promise<void> {
   let wantedBytes = readBytes;
   while (found.sizeBytes < size) {
@@ -76,7 +81,7 @@ async function scan(
         : soundBatchAt(bytes, at, bytes.length, found.nextOffset);
       if (!batch) break;
       accept(found, batch);
-      producers.remember(batch, batch.baseOffset, nowMs);
+      found.producers.remember(batch, batch.baseOffset, nowMs);
       at += batch.sizeBytes;
     }
     if (at > 0) {
