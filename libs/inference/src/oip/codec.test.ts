@@ -212,15 +212,11 @@ describe('encoding an inference response', () => {
     ],
     [
       'bytes that are not text',
-      { name: 'p', datatype: 'BYTES', shape: [1], data: [Uint8Array.of(0xff, 0xfe)] } as Tensor,
+      { name: 'p', datatype: 'BYTES', shape: [1], data: [Uint8Array.of(0xff, 0xfe)] },
       'outputs[0].data[0]',
     ],
-    [
-      'halves',
-      { name: 'p', datatype: 'FP16', shape: [1], data: new Uint16Array(1) } as Tensor,
-      'outputs[0]',
-    ],
-    ['data that are not the shape', { ...output([1]), shape: [2] } as Tensor, 'outputs[0].data'],
+    ['halves', { name: 'p', datatype: 'FP16', shape: [1], data: new Uint16Array(1) }, 'outputs[0]'],
+    ['data that are not the shape', { ...output([1]), shape: [2] }, 'outputs[0].data'],
   ])('refuses to say %s in JSON, naming the output', (_, tensor, field) => {
     const encode = () => encodeInferResponse({ modelName: 'm', outputs: [tensor] });
     expect(encode).toThrow(AppError);
