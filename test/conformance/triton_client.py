@@ -23,11 +23,11 @@ flights = {
 
 
 def value_of(tensor, rows):
-    fixed = [size for size in tensor["shape"][1:]]
     kind = triton_to_np_dtype(tensor["datatype"])
-    values = flights.get(tensor["name"], [1, 1] if kind != object else ["", ""])[:rows]
-    column = numpy.array([str(v).encode() for v in values] if kind == object else values, dtype=kind)
-    return column.reshape([rows] + [1] * len(fixed)) * 1 if kind != object else column.reshape([rows] + [1] * len(fixed))
+    is_text = kind == object
+    values = flights.get(tensor["name"], ["", ""] if is_text else [1, 1])[:rows]
+    column = numpy.array([str(value).encode() for value in values] if is_text else values, dtype=kind)
+    return column.reshape([rows] + [1] * (len(tensor["shape"]) - 1))
 
 
 def ask(rows=2, binary=True, names=None, wrong=None, **options):

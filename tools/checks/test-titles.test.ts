@@ -8,6 +8,7 @@ describe('titles of tests', () => {
       describe('a store', () => {
         test('keeps a value', () => {});
         test.each([1, 2])('keeps %i', () => {});
+        test.each([3, 4])('keeps %i', () => {});
         test('keeps a value', () => {});
       });`;
 

@@ -18,7 +18,8 @@ export function findDuplicateTitles(source: string): readonly string[] {
     }
     const at = [...path, call.title];
     const title = at.join(' > ');
-    if (call.kind === 'case') {
+    // A title with places for the row's values becomes as many titles as there are rows.
+    if (call.kind === 'case' && !/[%$]/.test(title)) {
       if (seen.has(title)) duplicates.add(title);
       seen.add(title);
     }
