@@ -10,15 +10,18 @@ export class Writer {
   #position = 4;
 
   int8(value: number): void {
-    this.#chunk.writeInt8(value, this.#reserve(1));
+    const start = this.#reserve(1);
+    this.#chunk.writeInt8(value, start);
   }
 
   int16(value: number): void {
-    this.#chunk.writeInt16BE(value, this.#reserve(2));
+    const start = this.#reserve(2);
+    this.#chunk.writeInt16BE(value, start);
   }
 
   int32(value: number): void {
-    this.#chunk.writeInt32BE(value, this.#reserve(4));
+    const start = this.#reserve(4);
+    this.#chunk.writeInt32BE(value, start);
   }
 
   int64(value: number): void {
@@ -29,18 +32,20 @@ export class Writer {
   unsignedVarint(value: number): void {
     let rest = value;
     while (rest >= 0x80) {
-      this.#chunk.writeUInt8((rest & 0x7f) | 0x80, this.#reserve(1));
+      this.#byte((rest & 0x7f) | 0x80);
       rest = Math.floor(rest / 0x80);
     }
-    this.#chunk.writeUInt8(rest, this.#reserve(1));
+    this.#byte(rest);
   }
 
   text(value: string, byteLength: number): void {
-    this.#chunk.write(value, this.#reserve(byteLength), 'utf8');
+    const start = this.#reserve(byteLength);
+    this.#chunk.write(value, start, 'utf8');
   }
 
   copy(bytes: Uint8Array): void {
-    this.#chunk.set(bytes, this.#reserve(bytes.length));
+    const start = this.#reserve(bytes.length);
+    this.#chunk.set(bytes, start);
   }
 
   /** `bytes` become part of the frame as they are and must not change until it is sent. */
@@ -57,6 +62,12 @@ export class Writer {
     return this.#done;
   }
 
+  #byte(value: number): void {
+    const start = this.#reserve(1);
+    this.#chunk.writeUInt8(value, start);
+  }
+
+  /** Makes room first: it may replace the chunk that is written to. */
   #reserve(length: number): number {
     const start = this.#position;
     this.#position += length;
