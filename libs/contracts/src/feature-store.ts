@@ -105,6 +105,7 @@ export const storedService = featureService.extend({
   entities: z.array(storedEntity),
   requestColumns: z.array(z.string()),
 });
+export type StoredEntity = z.output<typeof storedEntity>;
 export type StoredView = z.output<typeof storedView>;
 export type StoredService = z.output<typeof storedService>;
 

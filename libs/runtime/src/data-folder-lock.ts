@@ -20,12 +20,16 @@ export function lockDataFolder(folder: string): Promise<Disposable> {
       const holder = readHolder(path);
       if (holder && isAlive(holder))
         return Promise.reject(
-          new AppError('conflict', 'the data folder is in use', { details: { folder, pid: holder.pid } }),
+          new AppError('conflict', 'the data folder is in use', {
+            details: { folder, pid: holder.pid },
+          }),
         );
       rmSync(path, { force: true });
     }
   }
-  return Promise.reject(new AppError('conflict', 'the data folder is in use', { details: { folder } }));
+  return Promise.reject(
+    new AppError('conflict', 'the data folder is in use', { details: { folder } }),
+  );
 }
 
 type Holder = { pid: number; started: string | undefined };

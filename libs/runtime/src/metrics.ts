@@ -4,8 +4,16 @@ type Labels = Readonly<Record<string, string>>;
 
 /** Metrics of a service, declared once by name; labels must be few and bounded, never an id. */
 export type Metrics = {
-  counter(name: string, help: string, labels?: readonly string[]): { add(amount?: number, labels?: Labels): void };
-  gauge(name: string, help: string, labels?: readonly string[]): { set(value: number, labels?: Labels): void };
+  counter(
+    name: string,
+    help: string,
+    labels?: readonly string[],
+  ): { add(amount?: number, labels?: Labels): void };
+  gauge(
+    name: string,
+    help: string,
+    labels?: readonly string[],
+  ): { set(value: number, labels?: Labels): void };
   histogram(
     name: string,
     help: string,
@@ -21,13 +29,25 @@ export class MetricsRegistry implements Metrics {
     if (options.process) collectDefaultMetrics({ register: this.#registry });
   }
 
-  counter(name: string, help: string, labels: readonly string[] = []): { add(amount?: number, labels?: Labels): void } {
-    const counter = this.#existing<Counter>(name) ?? new Counter({ name, help, labelNames: [...labels], registers: [this.#registry] });
+  counter(
+    name: string,
+    help: string,
+    labels: readonly string[] = [],
+  ): { add(amount?: number, labels?: Labels): void } {
+    const counter =
+      this.#existing<Counter>(name) ??
+      new Counter({ name, help, labelNames: [...labels], registers: [this.#registry] });
     return { add: (amount = 1, values = {}) => counter.inc({ ...values }, amount) };
   }
 
-  gauge(name: string, help: string, labels: readonly string[] = []): { set(value: number, labels?: Labels): void } {
-    const gauge = this.#existing<Gauge>(name) ?? new Gauge({ name, help, labelNames: [...labels], registers: [this.#registry] });
+  gauge(
+    name: string,
+    help: string,
+    labels: readonly string[] = [],
+  ): { set(value: number, labels?: Labels): void } {
+    const gauge =
+      this.#existing<Gauge>(name) ??
+      new Gauge({ name, help, labelNames: [...labels], registers: [this.#registry] });
     return { set: (value, values = {}) => gauge.set({ ...values }, value) };
   }
 

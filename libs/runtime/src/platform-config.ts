@@ -2,18 +2,37 @@ import { z } from 'zod';
 import { secret } from './config.ts';
 
 const port = (standard: number, what: string) =>
-  z.coerce.number().int().min(0).max(65_535).default(standard).describe(`${what}; 0 = any free port`);
+  z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(standard)
+    .describe(`${what}; 0 = any free port`);
 
 const common = {
   FLYWHEEL_HTTP_PORT: port(7070, 'HTTP port'),
-  FLYWHEEL_HTTP_HOST: z.string().default('127.0.0.1').describe('address to listen on; anything but loopback exposes the platform'),
+  FLYWHEEL_HTTP_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('address to listen on; anything but loopback exposes the platform'),
   FLYWHEEL_DATA: z.string().default('.flywheel').describe('data folder'),
-  FLYWHEEL_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
-  FLYWHEEL_STOP_WITHIN_MS: z.coerce.number().int().positive().default(4500).describe('a stop that takes longer is forced'),
+  FLYWHEEL_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('least level that is logged'),
+  FLYWHEEL_STOP_WITHIN_MS: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(4500)
+    .describe('a stop that takes longer is forced'),
   FLYWHEEL_PEERS: z
     .string()
     .default('')
-    .describe('where other services answer: ingestion=http://127.0.0.1:7101,tracking=…; absent = this process'),
+    .describe(
+      'where other services answer: ingestion=http://127.0.0.1:7101,tracking=…; absent = this process',
+    ),
 };
 
 const embedded = z.object({

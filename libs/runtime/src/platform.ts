@@ -22,7 +22,11 @@ export type Platform = {
   readonly objects: ObjectStore;
   openSql(schema: string, migrations: readonly Migration[], log: Logger): Promise<Sql>;
   openOnlineStore(namespace: string, log: Logger): Promise<OnlineStore>;
-  openAnalytics(options: { threads?: number; memoryLimitMb?: number; folder: string }): Promise<Analytics>;
+  openAnalytics(options: {
+    threads?: number;
+    memoryLimitMb?: number;
+    folder: string;
+  }): Promise<Analytics>;
   /** Local scratch and spool folder of a service. */
   folderOf(service: string): string;
   /** Rejects when a server that belongs to this process ends. */
@@ -36,7 +40,11 @@ type Servers = Pick<Platform, 'brokers' | 'addresses' | 'objects' | 'failed'> & 
   readable: readonly string[];
 };
 
-export async function createPlatform(config: PlatformConfig, log: Logger, scope: Scope): Promise<Platform> {
+export async function createPlatform(
+  config: PlatformConfig,
+  log: Logger,
+  scope: Scope,
+): Promise<Platform> {
   const data = resolve(config.FLYWHEEL_DATA);
   mkdirSync(data, { recursive: true });
   const servers =
@@ -53,7 +61,11 @@ export async function createPlatform(config: PlatformConfig, log: Logger, scope:
     openSql: (schema, migrations, serviceLog) =>
       openSql({ url: servers.databaseUrl, schema, migrations, log: serviceLog, maxConnections: 4 }),
     openAnalytics: ({ folder, ...limits }) =>
-      openAnalytics({ ...limits, temporaryFolder: join(folder, 'duckdb'), allowedFolders: [...servers.readable, folder] }),
+      openAnalytics({
+        ...limits,
+        temporaryFolder: join(folder, 'duckdb'),
+        allowedFolders: [...servers.readable, folder],
+      }),
     folderOf,
   };
 }
@@ -65,8 +77,16 @@ async function startEmbedded(
   scope: Scope,
 ): Promise<Servers> {
   const started = await Promise.allSettled([
-    startBrokerProcess({ folder: join(data, 'log'), port: config.FLYWHEEL_KAFKA_PORT, log: log.child({ part: 'broker' }) }),
-    startEmbeddedPostgres({ folder: join(data, 'sql'), port: config.FLYWHEEL_SQL_PORT, log: log.child({ part: 'sql' }) }),
+    startBrokerProcess({
+      folder: join(data, 'log'),
+      port: config.FLYWHEEL_KAFKA_PORT,
+      log: log.child({ part: 'broker' }),
+    }),
+    startEmbeddedPostgres({
+      folder: join(data, 'sql'),
+      port: config.FLYWHEEL_SQL_PORT,
+      log: log.child({ part: 'sql' }),
+    }),
   ]);
   for (const server of started) if (server.status === 'fulfilled') scope.use(server.value);
   const [broker, postgres] = started;
@@ -114,9 +134,14 @@ async function connectDistributed(
   };
 }
 
-function ended(server: string, scope: Scope): (exit: { code: number | null; signal: string | null }) => Promise<never> {
+function ended(
+  server: string,
+  scope: Scope,
+): (exit: { code: number | null; signal: string | null }) => Promise<never> {
   return ({ code, signal }) =>
     scope.isClosing
       ? new Promise<never>(() => undefined)
-      : Promise.reject(new Error(`${server} ended by itself (${signal ?? `exit code ${code ?? '?'}`})`));
+      : Promise.reject(
+          new Error(`${server} ended by itself (${signal ?? `exit code ${code ?? '?'}`})`),
+        );
 }

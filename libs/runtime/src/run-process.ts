@@ -31,7 +31,10 @@ export async function runProcess(
     const log = createLogger({ level: config.FLYWHEEL_LOG_LEVEL });
     await using running = await startProcess(services, { environment: options.environment, log });
     options.announce?.(running.addresses);
-    const outcome = await Promise.race([stop.then(() => exitCodes.ok), running.failed.catch(() => exitCodes.failure)]);
+    const outcome = await Promise.race([
+      stop.then(() => exitCodes.ok),
+      running.failed.catch(() => exitCodes.failure),
+    ]);
     forceStop(config.FLYWHEEL_STOP_WITHIN_MS, outcome);
     return outcome;
   } catch (error) {
@@ -50,13 +53,18 @@ export function explain(thrown: unknown): string {
     return `Port ${String(details['port'])} is taken: stop what uses it or set another with FLYWHEEL_HTTP_PORT, FLYWHEEL_KAFKA_PORT or FLYWHEEL_SQL_PORT.`;
   if (error.message.includes('data folder is in use'))
     return `The data folder ${String(details['folder'] ?? '')} is in use by process ${String(details['pid'] ?? '?')}: stop that process or set another folder with FLYWHEEL_DATA.`;
-  if (isDiskFull(thrown)) return 'The disk is full: free some space or set another folder with FLYWHEEL_DATA.';
+  if (isDiskFull(thrown))
+    return 'The disk is full: free some space or set another folder with FLYWHEEL_DATA.';
   const cause = thrown instanceof AppError ? thrown.cause : thrown;
   return `Flywheel could not go on: ${error.message}${cause instanceof Error ? ` (${cause.message})` : ''}.`;
 }
 
 function isConfigurationError(thrown: unknown): boolean {
-  return thrown instanceof AppError && thrown.code === 'invalid_argument' && Array.isArray(thrown.details?.['problems']);
+  return (
+    thrown instanceof AppError &&
+    thrown.code === 'invalid_argument' &&
+    Array.isArray(thrown.details?.['problems'])
+  );
 }
 
 function isDiskFull(thrown: unknown): boolean {
@@ -67,11 +75,14 @@ function isDiskFull(thrown: unknown): boolean {
 
 function firstSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => resolve(signal));
   });
 }
 
 /** A stop that hangs must not hang for ever. The timer does not keep the process alive by itself. */
 function forceStop(withinMs: number, code: number): void {
-  void delay(withinMs, undefined, { ref: false }).then(() => process.exit(code || exitCodes.failure));
+  void delay(withinMs, undefined, { ref: false }).then(() =>
+    process.exit(code || exitCodes.failure),
+  );
 }

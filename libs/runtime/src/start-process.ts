@@ -37,15 +37,24 @@ export type StartOptions = {
 };
 
 /** Reads the configuration of the platform and of every service at once. */
-export function readProcessConfig(services: readonly Service[], environment: Environment): [PlatformConfig, ...unknown[]] {
-  return readConfig([platformConfig, ...services.map((service) => service.config)], environment) as [PlatformConfig, ...unknown[]];
+export function readProcessConfig(
+  services: readonly Service[],
+  environment: Environment,
+): [PlatformConfig, ...unknown[]] {
+  return readConfig(
+    [platformConfig, ...services.map((service) => service.config)],
+    environment,
+  ) as [PlatformConfig, ...unknown[]];
 }
 
 /**
  * The one place where parts are put together: configuration, logger, platform, services in turn, and last the intake
  * (consumers, then the HTTP listener), which therefore closes first.
  */
-export async function startProcess(services: readonly Service[], options: StartOptions): Promise<RunningProcess> {
+export async function startProcess(
+  services: readonly Service[],
+  options: StartOptions,
+): Promise<RunningProcess> {
   const [config, ...serviceConfigs] = readProcessConfig(services, options.environment);
   const log = options.log ?? createLogger({ level: config.FLYWHEEL_LOG_LEVEL });
   const clock = options.clock ?? systemClock;
@@ -63,8 +72,11 @@ export async function startProcess(services: readonly Service[], options: StartO
       reject(error);
     };
 
-    if (config.FLYWHEEL_PLATFORM === 'embedded') scope.use(await lockDataFolder(resolve(config.FLYWHEEL_DATA)));
-    scope.use(await startTracing(options.environment, services.map((service) => service.name).join('+')));
+    if (config.FLYWHEEL_PLATFORM === 'embedded')
+      scope.use(await lockDataFolder(resolve(config.FLYWHEEL_DATA)));
+    scope.use(
+      await startTracing(options.environment, services.map((service) => service.name).join('+')),
+    );
     const metrics = new MetricsRegistry();
     const platform = await createPlatform(config, log, scope);
     platform.failed.catch(fail('platform'));
@@ -91,7 +103,9 @@ export async function startProcess(services: readonly Service[], options: StartO
     const remote = parsePeers(config.FLYWHEEL_PEERS);
     let url = '';
     const urlOf = (service: Owner) => remote.get(service) ?? url;
-    const client = scope.use(createHttpClient({ log: log.child({ part: 'client' }), tracing: httpTracing() }));
+    const client = scope.use(
+      createHttpClient({ log: log.child({ part: 'client' }), tracing: httpTracing() }),
+    );
     const peers = createPeers({ client, urlOf, local: http.local });
 
     const buses: Bus[] = [];
@@ -124,11 +138,16 @@ export async function startProcess(services: readonly Service[], options: StartO
         http,
         peers,
         urlOf,
-        openSql: async (migrations) => child.use(await platform.openSql(service.name.replaceAll('-', '_'), migrations, serviceLog)),
-        openOnlineStore: async () => child.use(await platform.openOnlineStore(service.name, serviceLog)),
-        objects: platform.objects.scoped(`${service.name}/`),
+        openSql: async (migrations) =>
+          child.use(
+            await platform.openSql(service.name.replaceAll('-', '_'), migrations, serviceLog),
+          ),
+        openOnlineStore: async () =>
+          child.use(await platform.openOnlineStore(service.name, serviceLog)),
+        objects: platform.objects.scoped(service.name),
         publicObjects: platform.objects,
-        openAnalytics: (limits) => platform.openAnalytics({ ...limits, folder: platform.folderOf(service.name) }),
+        openAnalytics: (limits) =>
+          platform.openAnalytics({ ...limits, folder: platform.folderOf(service.name) }),
         metrics,
         folder: platform.folderOf(service.name),
         spawn: (name, work) => void work.catch(fail(`${service.name} ${name}`)),
@@ -142,12 +161,18 @@ export async function startProcess(services: readonly Service[], options: StartO
       stopping.abort();
       await Promise.all(buses.map((bus) => bus.stopIntake()));
     });
-    const { port } = await http.listen({ port: config.FLYWHEEL_HTTP_PORT, host: config.FLYWHEEL_HTTP_HOST });
+    const { port } = await http.listen({
+      port: config.FLYWHEEL_HTTP_PORT,
+      host: config.FLYWHEEL_HTTP_HOST,
+    });
     url = `http://${config.FLYWHEEL_HTTP_HOST}:${port}`;
     http.setReady(true);
 
     addresses = { http: url, docs: `${url}/docs`, ...platform.addresses };
-    writeFileSync(join(resolve(config.FLYWHEEL_DATA), addressFile(config, services)), JSON.stringify(addresses, null, 2));
+    writeFileSync(
+      join(resolve(config.FLYWHEEL_DATA), addressFile(config, services)),
+      JSON.stringify(addresses, null, 2),
+    );
     log.info({ ...addresses, services: services.map((service) => service.name) }, 'ready');
     return {
       url,

@@ -13,7 +13,14 @@ export function httpTracing(): HttpTracing {
       context.with(propagation.extract(context.active(), request.headers), () =>
         inSpan(
           `${request.method} ${request.route}`,
-          { kind: SpanKind.SERVER, attributes: { 'http.request.method': request.method, 'http.route': request.route, 'flywheel.service': request.service } },
+          {
+            kind: SpanKind.SERVER,
+            attributes: {
+              'http.request.method': request.method,
+              'http.route': request.route,
+              'flywheel.service': request.service,
+            },
+          },
           async (span) => {
             const status = await work();
             span.setAttribute('http.response.status_code', status);
@@ -23,11 +30,21 @@ export function httpTracing(): HttpTracing {
         ),
       ),
     call: (request, work) =>
-      inSpan(request.operation, { kind: SpanKind.CLIENT, attributes: { 'http.request.method': request.method, 'flywheel.service': request.service } }, () => {
-        const headers: Record<string, string> = {};
-        propagation.inject(context.active(), headers);
-        return work(headers);
-      }),
+      inSpan(
+        request.operation,
+        {
+          kind: SpanKind.CLIENT,
+          attributes: {
+            'http.request.method': request.method,
+            'flywheel.service': request.service,
+          },
+        },
+        () => {
+          const headers: Record<string, string> = {};
+          propagation.inject(context.active(), headers);
+          return work(headers);
+        },
+      ),
   };
 }
 
@@ -37,12 +54,23 @@ export function busTracing(): BusTracing {
     inject: (headers) => propagation.inject(context.active(), headers),
     extract: (headers, name, work) =>
       context.with(propagation.extract(context.active(), headers), () =>
-        inSpan(`process ${name}`, { kind: SpanKind.CONSUMER, attributes: { 'messaging.system': 'kafka', 'messaging.operation.type': 'process' } }, work),
+        inSpan(
+          `process ${name}`,
+          {
+            kind: SpanKind.CONSUMER,
+            attributes: { 'messaging.system': 'kafka', 'messaging.operation.type': 'process' },
+          },
+          work,
+        ),
       ),
   };
 }
 
-function inSpan<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
+function inSpan<T>(
+  name: string,
+  options: SpanOptions,
+  work: (span: Span) => Promise<T>,
+): Promise<T> {
   return tracer.startActiveSpan(name, options, async (span) => {
     try {
       return await work(span);

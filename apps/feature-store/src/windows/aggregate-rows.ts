@@ -35,7 +35,8 @@ export function aggregateRows(rows: PackedRows, plan: WindowPlan, atMs: number):
     }
     for (let share = 0; share < shares.length; share++) {
       const { column, above: bound } = shares[share] as { column: number; above: number };
-      if ((rows[at + ROW_HEAD + column] as number) > bound) above[share * windows + window] = (above[share * windows + window] as number) + 1;
+      if ((rows[at + ROW_HEAD + column] as number) > bound)
+        above[share * windows + window] = (above[share * windows + window] as number) + 1;
     }
   }
   for (const cells of [rowCounts, valueCounts, sums, above]) accumulate(cells, windows);
@@ -45,7 +46,8 @@ export function aggregateRows(rows: PackedRows, plan: WindowPlan, atMs: number):
     if (output.fn === 'count') values[index] = rowCounts[output.window] as number;
     else {
       const cell = output.column * windows + output.window;
-      const total = output.fn === 'mean' ? sums[cell] : above[output.share * windows + output.window];
+      const total =
+        output.fn === 'mean' ? sums[cell] : above[output.share * windows + output.window];
       values[index] = (total as number) / (valueCounts[cell] as number); // 0 / 0 is NaN: no value
     }
   }
@@ -56,5 +58,6 @@ export function aggregateRows(rows: PackedRows, plan: WindowPlan, atMs: number):
 function accumulate(cells: Float64Array, windows: number): void {
   for (let start = 0; start < cells.length; start += windows)
     for (let window = 1; window < windows; window++)
-      cells[start + window] = (cells[start + window] as number) + (cells[start + window - 1] as number);
+      cells[start + window] =
+        (cells[start + window] as number) + (cells[start + window - 1] as number);
 }

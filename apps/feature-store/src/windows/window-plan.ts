@@ -44,9 +44,7 @@ export function planWindows(view: PlannedView): WindowPlan {
 }
 
 type Measure =
-  | { fn: 'count' }
-  | { fn: 'mean'; column: number }
-  | { fn: 'share'; column: number; share: number };
+  { fn: 'count' } | { fn: 'mean'; column: number } | { fn: 'share'; column: number; share: number };
 
 function measureOf(
   aggregation: featureStore.Aggregation,

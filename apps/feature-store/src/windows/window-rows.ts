@@ -51,7 +51,10 @@ export function mergeRows(
   for (const row of rows.values()) newestMs = Math.max(newestMs, row[0] as number);
   const kept = [...rows.values()]
     .filter((row) => (row[0] as number) > newestMs - options.keptMs)
-    .sort((left, right) => (left[0] as number) - (right[0] as number) || (left[2] as number) - (right[2] as number));
+    .sort(
+      (left, right) =>
+        (left[0] as number) - (right[0] as number) || (left[2] as number) - (right[2] as number),
+    );
   const packed = new Float64Array(kept.length * stride);
   for (const [index, row] of kept.entries()) packed.set(row, index * stride);
   return packed;

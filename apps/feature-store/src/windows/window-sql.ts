@@ -15,18 +15,27 @@ export function windowSql(plan: WindowPlan, relations: { rows: string; spine: st
   const windows = plan.windowsMs.map((_, window) => window);
   const changes = [
     `select key, greatest(event_ms, known_ms) as t, 0 as kind, null::bigint as row_id, ${cells
-      .map((cell) => `case when greatest(event_ms, known_ms) < event_ms + ${lengthOf(plan, cell)} then ${cell.value} else 0 end as ${cell.name}`)
+      .map(
+        (cell) =>
+          `case when greatest(event_ms, known_ms) < event_ms + ${lengthOf(plan, cell)} then ${cell.value} else 0 end as ${cell.name}`,
+      )
       .join(', ')} from ${relations.rows}`,
     ...windows.map(
       (window) =>
         `select key, event_ms + ${plan.windowsMs[window] ?? 0} as t, 0 as kind, null::bigint as row_id, ${cells
           .map((cell) => `${cell.window === window ? `-(${cell.value})` : '0'} as ${cell.name}`)
-          .join(', ')} from ${relations.rows} where greatest(event_ms, known_ms) < event_ms + ${plan.windowsMs[window] ?? 0}`,
+          .join(
+            ', ',
+          )} from ${relations.rows} where greatest(event_ms, known_ms) < event_ms + ${plan.windowsMs[window] ?? 0}`,
     ),
     `select key, at_ms as t, 1 as kind, row_id, ${cells.map((cell) => `0 as ${cell.name}`).join(', ')} from ${relations.spine}`,
   ];
-  const running = cells.map((cell) => `sum(${cell.name}::double) over so_far as ${cell.name}`).join(', ');
-  const outputs = plan.outputs.map((output) => `${outputSql(output)} as ${sqlName(output.name)}`).join(', ');
+  const running = cells
+    .map((cell) => `sum(${cell.name}::double) over so_far as ${cell.name}`)
+    .join(', ');
+  const outputs = plan.outputs
+    .map((output) => `${outputSql(output)} as ${sqlName(output.name)}`)
+    .join(', ');
   return `
     with changes as (${changes.join(' union all ')}),
     running as (

@@ -21,7 +21,9 @@ const plan = planWindows({
 /** The definition itself, row by row. */
 function bruteForce(rows: readonly WindowRow[], atMs: number): number[] {
   const held = plan.windowsMs.map((windowMs) =>
-    rows.filter((row) => row.eventMs > atMs - windowMs && row.eventMs <= atMs && row.knownMs <= atMs),
+    rows.filter(
+      (row) => row.eventMs > atMs - windowMs && row.eventMs <= atMs && row.knownMs <= atMs,
+    ),
   );
   return plan.outputs.map((output) => {
     const inside = held[output.window]!;
@@ -41,17 +43,28 @@ const row = fc.record({
   lagMs: fc.integer({ min: -2, max: 30 }).map((hour) => hour * HOUR),
   delay: fc.option(fc.integer({ min: -60, max: 200 }), { nil: Number.NaN }),
 });
-const rowsOf = fc.uniqueArray(row, { selector: (one) => one.id, maxLength: 60 }).map((many) =>
-  many.map(({ lagMs, delay, ...rest }): WindowRow => ({ ...rest, knownMs: rest.eventMs + lagMs, values: [delay] })),
-);
+const rowsOf = fc
+  .uniqueArray(row, { selector: (one) => one.id, maxLength: 60 })
+  .map((many) =>
+    many.map(({ lagMs, delay, ...rest }): WindowRow => ({
+      ...rest,
+      knownMs: rest.eventMs + lagMs,
+      values: [delay],
+    })),
+  );
 
 describe('windows of an entity', () => {
   it('give online what the definition says, at every moment', () => {
     fc.assert(
       fc.property(rowsOf, hours, (rows, hour) => {
-        const packed = mergeRows(new Float64Array(0), rows, { columns: 1, keptMs: Number.POSITIVE_INFINITY });
+        const packed = mergeRows(new Float64Array(0), rows, {
+          columns: 1,
+          keptMs: Number.POSITIVE_INFINITY,
+        });
 
-        expect([...aggregateRows(packed, plan, hour * HOUR)]).toEqual(bruteForce(rows, hour * HOUR));
+        expect([...aggregateRows(packed, plan, hour * HOUR)]).toEqual(
+          bruteForce(rows, hour * HOUR),
+        );
       }),
       { numRuns: 300 },
     );
@@ -59,41 +72,83 @@ describe('windows of an entity', () => {
 
   it('give offline the same values, for many moments of many entities in one statement', async () => {
     using folder = temporaryFolder();
-    await using analytics = await openAnalytics({ temporaryFolder: folder.path, allowedFolders: [folder.path] });
-    const seeded = fc.sample(fc.tuple(rowsOf, rowsOf, fc.array(hours, { minLength: 5, maxLength: 40 })), { seed: 11, numRuns: 8 });
+    await using analytics = await openAnalytics({
+      temporaryFolder: folder.path,
+      allowedFolders: [folder.path],
+    });
+    const seeded = fc.sample(
+      fc.tuple(rowsOf, rowsOf, fc.array(hours, { minLength: 5, maxLength: 40 })),
+      { seed: 11, numRuns: 8 },
+    );
     for (const [left, right, moments] of seeded) {
-      const rows = [...left.map((one) => ['a', one] as const), ...right.map((one) => ['b', one] as const)];
-      await analytics.run('create or replace table rows (key varchar, event_ms bigint, known_ms bigint, delay double)');
-      await analytics.run('create or replace table spine (row_id bigint, key varchar, at_ms bigint)');
+      const rows = [
+        ...left.map((one) => ['a', one] as const),
+        ...right.map((one) => ['b', one] as const),
+      ];
+      await analytics.run(
+        'create or replace table rows (key varchar, event_ms bigint, known_ms bigint, delay double)',
+      );
+      await analytics.run(
+        'create or replace table spine (row_id bigint, key varchar, at_ms bigint)',
+      );
       for (const [key, one] of rows)
-        await analytics.run('insert into rows values ($1, $2, $3, $4)', [key, one.eventMs, one.knownMs, Number.isNaN(one.values[0]!) ? null : one.values[0]!]);
-      const spine = moments.flatMap((hour, index) => ['a', 'b', 'c'].map((key, place) => ({ id: index * 3 + place, key, atMs: hour * HOUR })));
-      for (const { id, key, atMs } of spine) await analytics.run('insert into spine values ($1, $2, $3)', [id, key, atMs]);
+        await analytics.run('insert into rows values ($1, $2, $3, $4)', [
+          key,
+          one.eventMs,
+          one.knownMs,
+          Number.isNaN(one.values[0]!) ? null : one.values[0]!,
+        ]);
+      const spine = moments.flatMap((hour, index) =>
+        ['a', 'b', 'c'].map((key, place) => ({ id: index * 3 + place, key, atMs: hour * HOUR })),
+      );
+      for (const { id, key, atMs } of spine)
+        await analytics.run('insert into spine values ($1, $2, $3)', [id, key, atMs]);
 
-      const answered = await analytics.rows(`select * from (${windowSql(plan, { rows: 'rows', spine: 'spine' })}) order by row_id`);
+      const answered = await analytics.rows(
+        `select * from (${windowSql(plan, { rows: 'rows', spine: 'spine' })}) order by row_id`,
+      );
 
-      const asked = spine.map(({ key, atMs }) => bruteForce(key === 'a' ? left : key === 'b' ? right : [], atMs));
-      expect(answered.map((one) => plan.outputs.map((output) => (one[output.name] ?? Number.NaN) as number))).toEqual(asked);
+      const asked = spine.map(({ key, atMs }) =>
+        bruteForce(key === 'a' ? left : key === 'b' ? right : [], atMs),
+      );
+      expect(
+        answered.map((one) =>
+          plan.outputs.map((output) => (one[output.name] ?? Number.NaN) as number),
+        ),
+      ).toEqual(asked);
     }
   });
 });
 
 describe('packed rows', () => {
-  const at = (id: number, eventMs: number, delay: number, revision = 0): WindowRow => ({ id, revision, eventMs, knownMs: eventMs, values: [delay] });
+  const at = (id: number, eventMs: number, delay: number, revision = 0): WindowRow => ({
+    id,
+    revision,
+    eventMs,
+    knownMs: eventMs,
+    values: [delay],
+  });
   const options = { columns: 1, keptMs: Number.POSITIVE_INFINITY };
 
   it('do not depend on the order in which rows come, nor on how often', () => {
     const rows = [at(1, 3, 10), at(2, 1, 20), at(3, 2, 30), at(2, 1, 25, 1)];
 
     const once = mergeRows(new Float64Array(0), rows, options);
-    const shuffled = mergeRows(mergeRows(new Float64Array(0), [rows[3]!, rows[2]!], options), [rows[1]!, rows[0]!, rows[2]!], options);
+    const shuffled = mergeRows(
+      mergeRows(new Float64Array(0), [rows[3]!, rows[2]!], options),
+      [rows[1]!, rows[0]!, rows[2]!],
+      options,
+    );
 
     expect([...shuffled]).toEqual([...once]);
     expect([...once].filter((_, index) => index % 5 === 4)).toEqual([25, 30, 10]);
   });
 
   it('let go of what no window reaches any more', () => {
-    const packed = mergeRows(new Float64Array(0), [at(1, 0, 1), at(2, 10, 2), at(3, 11, 3)], { columns: 1, keptMs: 10 });
+    const packed = mergeRows(new Float64Array(0), [at(1, 0, 1), at(2, 10, 2), at(3, 11, 3)], {
+      columns: 1,
+      keptMs: 10,
+    });
 
     expect(packed.length / 5).toBe(2);
   });
@@ -101,11 +156,17 @@ describe('packed rows', () => {
   it('survive storage', () => {
     const packed = mergeRows(new Float64Array(0), [at(1, 3, 10), at(2, 1, Number.NaN)], options);
 
-    expect([...packedRows(Buffer.concat([Buffer.from('x'), bytesOf(packed)]).subarray(1), 5)]).toEqual([...packed]);
+    expect([
+      ...packedRows(Buffer.concat([Buffer.from('x'), bytesOf(packed)]).subarray(1), 5),
+    ]).toEqual([...packed]);
   });
 
   it('keep ids apart', () => {
-    const ids = new Set(Array.from({ length: 200_000 }, (_, index) => rowId(`01890a5d-ac96-774b-bcce-b302099a8057/${index}`)));
+    const ids = new Set(
+      Array.from({ length: 200_000 }, (_, index) =>
+        rowId(`01890a5d-ac96-774b-bcce-b302099a8057/${index}`),
+      ),
+    );
 
     expect(ids.size).toBe(200_000);
   });

@@ -21,7 +21,10 @@ export async function lap(words: readonly string[], environment: Environment): P
     },
   });
   const rows = parseRows(values.rows);
-  const progress = createProgress({ output: process.stderr, live: process.stderr.isTTY && !values.json });
+  const progress = createProgress({
+    output: process.stderr,
+    live: process.stderr.isTTY && !values.json,
+  });
   await using platform = await openPlatform({
     environment,
     fresh: values.fresh,
@@ -38,5 +41,8 @@ function parseRows(text: string | undefined): number | 'all' {
   if (text === 'all') return 'all';
   const rows = Number(text);
   if (Number.isInteger(rows) && rows >= 20_000) return rows;
-  throw new AppError('invalid_argument', '--rows must be "all" or a whole number of at least 20000');
+  throw new AppError(
+    'invalid_argument',
+    '--rows must be "all" or a whole number of at least 20000',
+  );
 }

@@ -16,9 +16,14 @@ Addresses: FLYWHEEL_HTTP_PORT (7070), FLYWHEEL_KAFKA_PORT (7092), FLYWHEEL_SQL_P
 `;
 
 /** Runs one command of the CLI and gives its exit code. Heavy parts are loaded only by the command that needs them. */
-export async function runCommand(words: readonly string[], environment: Environment): Promise<number> {
+export async function runCommand(
+  words: readonly string[],
+  environment: Environment,
+): Promise<number> {
   if (!isSupportedNode(process.versions.node)) {
-    process.stderr.write(`Node ${process.versions.node} is too old: install Node 20.19 or newer.\n`);
+    process.stderr.write(
+      `Node ${process.versions.node} is too old: install Node 20.19 or newer.\n`,
+    );
     return exitCodes.failure;
   }
   const [command = 'help', ...rest] = words;

@@ -28,12 +28,24 @@ const aggregations = [
 
 /** Step 2: definitions, a point-in-time training set from a pinned snapshot, the same definitions online, both equal. */
 export async function buildFeatures(
-  { client, names, folder, records }: { client: LapClient; names: LapNames; folder: string; records: number },
+  {
+    client,
+    names,
+    folder,
+    records,
+  }: { client: LapClient; names: LapNames; folder: string; records: number },
   progress: StepProgress,
 ): Promise<{ facts: Facts; trainingSet: featureStore.TrainingSet; snapshot: ingestion.Snapshot }> {
   await define(client, names);
-  const snapshot = await client.call(ingestion.createSnapshot, { params: { dataset: names.dataset } }, { timeoutMs: 600_000 });
-  ensure(snapshot.records === records, `the snapshot pins ${snapshot.records} of ${records} records`);
+  const snapshot = await client.call(
+    ingestion.createSnapshot,
+    { params: { dataset: names.dataset } },
+    { timeoutMs: 600_000 },
+  );
+  ensure(
+    snapshot.records === records,
+    `the snapshot pins ${snapshot.records} of ${records} records`,
+  );
 
   const started = await client.call(featureStore.createTrainingSet, {
     body: {
@@ -46,7 +58,11 @@ export async function buildFeatures(
   });
   const trainingSet = await waitUntil(
     'the training set',
-    () => client.call(featureStore.getTrainingSet, { params: { id: started.id }, query: { waitMs: 5000 } }),
+    () =>
+      client.call(featureStore.getTrainingSet, {
+        params: { id: started.id },
+        query: { waitMs: 5000 },
+      }),
     (set) => set.state !== 'running',
     { withinMs: 900_000 },
   );
@@ -61,11 +77,16 @@ export async function buildFeatures(
 
   const materialised = await client.call(
     featureStore.materialiseViews,
-    { body: { views: [names.originView, names.routeView], snapshot: snapshot.id, asOf: allKnownBy } },
+    {
+      body: { views: [names.originView, names.routeView], snapshot: snapshot.id, asOf: allKnownBy },
+    },
     { timeoutMs: 600_000 },
   );
   const compared = await compareOnline(client, names, trainingSet, folder);
-  ensure(compared.different === 0, `${compared.different} of ${compared.values} online values differ from the training set`);
+  ensure(
+    compared.different === 0,
+    `${compared.different} of ${compared.values} online values differ from the training set`,
+  );
   return {
     facts: {
       rows,
@@ -86,12 +107,28 @@ async function define(client: LapClient, names: LapNames): Promise<void> {
     { kind: 'outcomes' as const, endpoint: names.endpoint, eventTime: 'date', knownAt: 'known_at' },
   ];
   const owner = 'operations';
-  await client.call(featureStore.putEntity, { params: { name: 'origin' }, body: { keys: ['origin'], owner } });
-  await client.call(featureStore.putEntity, { params: { name: 'route' }, body: { keys: ['origin', 'destination'], separator: '-', owner } });
-  for (const [view, entity] of [[names.originView, 'origin'], [names.routeView, 'route']] as const)
+  await client.call(featureStore.putEntity, {
+    params: { name: 'origin' },
+    body: { keys: ['origin'], owner },
+  });
+  await client.call(featureStore.putEntity, {
+    params: { name: 'route' },
+    body: { keys: ['origin', 'destination'], separator: '-', owner },
+  });
+  for (const [view, entity] of [
+    [names.originView, 'origin'],
+    [names.routeView, 'route'],
+  ] as const)
     await client.call(featureStore.putView, {
       params: { name: view },
-      body: { entity, sources, windows, aggregations, owner, description: `flights of an ${entity} as known at prediction time` },
+      body: {
+        entity,
+        sources,
+        windows,
+        aggregations,
+        owner,
+        description: `flights of an ${entity} as known at prediction time`,
+      },
     });
   await client.call(featureStore.putService, {
     params: { name: names.featureService },
@@ -117,8 +154,16 @@ async function compareOnline(
 ): Promise<{ values: number; different: number }> {
   const features = trainingSet.features ?? [];
   const file = join(folder, 'training-set.parquet');
-  await writeFile(file, await client.download(`${client.urlOf('feature-store')}/api/feature-store/training-sets/${trainingSet.id}/data`));
-  await using analytics = await openAnalytics({ temporaryFolder: join(folder, 'duckdb'), allowedFolders: [folder] });
+  await writeFile(
+    file,
+    await client.download(
+      `${client.urlOf('feature-store')}/api/feature-store/training-sets/${trainingSet.id}/data`,
+    ),
+  );
+  await using analytics = await openAnalytics({
+    temporaryFolder: join(folder, 'duckdb'),
+    allowedFolders: [folder],
+  });
   const rows = await analytics.rows<Record<string, string | number | null>>(
     `select prediction_time::double as prediction_time, origin, route, ${features.map((name) => `"${name}"::double as "${name}"`).join(', ')}
      from read_parquet('${file}') where prediction_time >= ${Date.parse(compareFrom)}
@@ -130,7 +175,10 @@ async function compareOnline(
       service: names.featureService,
       rows: rows.map((row) => ({
         entities: { origin: row['origin'] ?? null, route: row['route'] ?? null },
-        request: { date: new Date(Number(row['prediction_time']) + 3_600_000).toISOString(), distance: row['distance'] ?? null },
+        request: {
+          date: new Date(Number(row['prediction_time']) + 3_600_000).toISOString(),
+          distance: row['distance'] ?? null,
+        },
         asOfMs: Number(row['prediction_time']),
       })),
     },
@@ -138,7 +186,8 @@ async function compareOnline(
   let different = 0;
   for (const [index, row] of rows.entries())
     for (const [position, name] of online.features.entries())
-      if (!sameFloat(online.vectors[index]?.values[position] ?? null, row[name] ?? null)) different++;
+      if (!sameFloat(online.vectors[index]?.values[position] ?? null, row[name] ?? null))
+        different++;
   return { values: rows.length * features.length, different };
 }
 

@@ -19,7 +19,9 @@ export async function checkRegistration({
 }): Promise<{ facts: Facts; champion: registry.ModelVersion; candidate: registry.ModelVersion }> {
   const champion = await registered(client, baseline);
   const candidate = await registered(client, boosted);
-  await client.call(mlflow.mlflowSetAlias, { body: { name: names.model, alias: 'champion', version: String(champion.version) } });
+  await client.call(mlflow.mlflowSetAlias, {
+    body: { name: names.model, alias: 'champion', version: String(champion.version) },
+  });
   return {
     facts: {
       model: names.model,
@@ -36,10 +38,21 @@ export async function checkRegistration({
 async function registered(client: LapClient, job: FinishedJob): Promise<registry.ModelVersion> {
   const { model } = job.result;
   ensure(model !== null, `job ${job.name} registered no model version`);
-  const version = await client.call(registry.getModelVersion, { params: { model: model.name, version: model.version } });
-  ensure(version.lineage.runKey === job.runKey, `version ${version.version} does not name the run key of its job`);
-  ensure(version.lineage.trainingSet === job.spec?.trainingSet, `version ${version.version} does not name its training set`);
+  const version = await client.call(registry.getModelVersion, {
+    params: { model: model.name, version: model.version },
+  });
+  ensure(
+    version.lineage.runKey === job.runKey,
+    `version ${version.version} does not name the run key of its job`,
+  );
+  ensure(
+    version.lineage.trainingSet === job.spec?.trainingSet,
+    `version ${version.version} does not name its training set`,
+  );
   const onnx = version.files.find((file) => file.path === version.onnx);
-  ensure(onnx?.sha256 === job.result.onnxSha256, `the ONNX file of version ${version.version} is not the one the job made`);
+  ensure(
+    onnx?.sha256 === job.result.onnxSha256,
+    `the ONNX file of version ${version.version} is not the one the job made`,
+  );
   return version;
 }

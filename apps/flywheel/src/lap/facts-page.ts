@@ -2,7 +2,11 @@ import type { LapReport } from '@flywheel/contracts';
 
 /** One page for a person: what the lap did and where to look. */
 export function factsPage(report: LapReport): string {
-  const lines = ['', `Lap ${report.ok ? 'complete' : 'FAILED'}: ${number(report.rows)} flights in ${report.seconds.toFixed(1)} s`, ''];
+  const lines = [
+    '',
+    `Lap ${report.ok ? 'complete' : 'FAILED'}: ${number(report.rows)} flights in ${report.seconds.toFixed(1)} s`,
+    '',
+  ];
   if (report.models) {
     lines.push('Models, on flights that no training saw');
     for (const [title, model] of Object.entries(report.models))
@@ -27,19 +31,23 @@ export function factsPage(report: LapReport): string {
     );
   }
   lines.push(`Dropped    ${report.dropped} acknowledged events missing from the log`, '', 'Events');
-  for (const [topic, count] of Object.entries(report.events)) lines.push(`  ${topic.padEnd(24)} ${number(count).padStart(12)}`);
+  for (const [topic, count] of Object.entries(report.events))
+    lines.push(`  ${topic.padEnd(24)} ${number(count).padStart(12)}`);
   if (report.alerts.length > 0) {
     lines.push('', 'Alerts');
     for (const alert of report.alerts) lines.push(`  ${alert.severity.padEnd(9)} ${alert.summary}`);
   }
   lines.push('', 'Look at');
-  for (const [name, address] of Object.entries(report.addresses)) lines.push(`  ${name.padEnd(14)} ${address}`);
+  for (const [name, address] of Object.entries(report.addresses))
+    lines.push(`  ${name.padEnd(14)} ${address}`);
   return `${lines.join('\n')}\n`;
 }
 
 function reasons(counts: Readonly<Record<string, number>>): string {
   const entries = Object.entries(counts).filter(([, count]) => count > 0);
-  return entries.length === 0 ? '0' : entries.map(([reason, count]) => `${reason} ${number(count)}`).join(', ');
+  return entries.length === 0
+    ? '0'
+    : entries.map(([reason, count]) => `${reason} ${number(count)}`).join(', ');
 }
 
 function number(value: number): string {

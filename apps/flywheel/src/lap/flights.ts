@@ -40,8 +40,15 @@ export class FlightData implements AsyncDisposable {
 
   /** Takes whole origins, in the order of the hash of their names, until at least `rows` flights are there. */
   static async open(rows: number | 'all', folder: string): Promise<FlightData> {
-    const file = join(dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')), 'data', 'flights-3m.parquet');
-    const analytics = await openAnalytics({ temporaryFolder: join(folder, 'duckdb'), allowedFolders: [dirname(file), folder] });
+    const file = join(
+      dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')),
+      'data',
+      'flights-3m.parquet',
+    );
+    const analytics = await openAnalytics({
+      temporaryFolder: join(folder, 'duckdb'),
+      allowedFolders: [dirname(file), folder],
+    });
     await analytics.run(`
       create table origins as
       select origin from (
@@ -62,8 +69,12 @@ export class FlightData implements AsyncDisposable {
 
   /** Writes a month as records (date and known_at as RFC 3339 text) to a Parquet file; gives the number of rows. */
   async writeParquet(month: Month, file: string): Promise<number> {
-    await this.#analytics.run(`copy (${this.#records(month)}) to '${file}' (format parquet, row_group_size 100000)`);
-    const [counted] = await this.#analytics.rows<{ n: number }>(`select count(*)::double as n from read_parquet('${file}')`);
+    await this.#analytics.run(
+      `copy (${this.#records(month)}) to '${file}' (format parquet, row_group_size 100000)`,
+    );
+    const [counted] = await this.#analytics.rows<{ n: number }>(
+      `select count(*)::double as n from read_parquet('${file}')`,
+    );
     return counted?.n ?? 0;
   }
 
@@ -93,7 +104,9 @@ export class FlightData implements AsyncDisposable {
   }
 
   async count(month: Month): Promise<number> {
-    const [counted] = await this.#analytics.rows<{ n: number }>(`select count(*)::double as n from flights where ${within(month)}`);
+    const [counted] = await this.#analytics.rows<{ n: number }>(
+      `select count(*)::double as n from flights where ${within(month)}`,
+    );
     return counted?.n ?? 0;
   }
 

@@ -48,7 +48,10 @@ export class LapClient {
     });
     const text = await answer.text();
     if (!answer.ok)
-      throw new AppError('unavailable', `ingestion (POST ${path}) answered ${answer.status}: ${text.slice(0, 300)}`);
+      throw new AppError(
+        'unavailable',
+        `ingestion (POST ${path}) answered ${answer.status}: ${text.slice(0, 300)}`,
+      );
     return ingestion.recordsAccepted.parse(JSON.parse(text));
   }
 
@@ -80,7 +83,10 @@ export async function waitUntil<T>(
     const answer = await ask();
     if (check(answer)) return answer;
     if (Date.now() > deadlineMs)
-      throw new AppError('deadline_exceeded', `waited in vain for ${what}: ${JSON.stringify(answer).slice(0, 400)}`);
+      throw new AppError(
+        'deadline_exceeded',
+        `waited in vain for ${what}: ${JSON.stringify(answer).slice(0, 400)}`,
+      );
     await delay(options.everyMs ?? 20);
   }
 }

@@ -15,9 +15,13 @@ export type LapNames = {
 export async function chooseNames(client: LapClient): Promise<LapNames> {
   const { datasets } = await client.call(ingestion.listDatasets, { query: {} });
   const { services } = await client.call(featureStore.listDefinitions, {});
-  const taken = new Set([...datasets.map((dataset) => dataset.name), ...services.map((service) => service.name)]);
+  const taken = new Set([
+    ...datasets.map((dataset) => dataset.name),
+    ...services.map((service) => service.name),
+  ]);
   let suffix = '';
-  for (let lap = 2; taken.has(`flights${suffix}`) || taken.has(`flight-delay${suffix}`); lap++) suffix = `-${lap}`;
+  for (let lap = 2; taken.has(`flights${suffix}`) || taken.has(`flight-delay${suffix}`); lap++)
+    suffix = `-${lap}`;
   return {
     dataset: `flights${suffix}`,
     endpoint: `flight-delay${suffix}`,

@@ -9,14 +9,21 @@ export type StepProgress = {
 export type Progress = {
   note(sentence: string): void;
   begin(number: number, name: string): StepProgress;
-  end(ok: boolean, seconds: number, facts: Readonly<Record<string, string | number | boolean>>): void;
+  end(
+    ok: boolean,
+    seconds: number,
+    facts: Readonly<Record<string, string | number | boolean>>,
+  ): void;
 };
 
 const REDRAW_MS = 100;
 const PLAIN_EVERY_MS = 10_000;
 const BAR = 24;
 
-export function createProgress(options: { output: Pick<WriteStream, 'write'>; live: boolean }): Progress {
+export function createProgress(options: {
+  output: Pick<WriteStream, 'write'>;
+  live: boolean;
+}): Progress {
   let title = '';
   let startedMs = 0;
   let shownMs = 0;
@@ -28,7 +35,8 @@ export function createProgress(options: { output: Pick<WriteStream, 'write'>; li
   };
 
   return {
-    note: (sentence) => void options.output.write(`${options.live ? '\r\u001b[2K' : ''}flywheel ${sentence}\n`),
+    note: (sentence) =>
+      void options.output.write(`${options.live ? '\r\u001b[2K' : ''}flywheel ${sentence}\n`),
     begin: (number, name) => {
       title = `${String(number).padStart(2)} ${name.padEnd(22)}`;
       startedMs = Date.now();
@@ -39,7 +47,9 @@ export function createProgress(options: { output: Pick<WriteStream, 'write'>; li
           const nowMs = Date.now();
           if (nowMs - shownMs < (options.live ? REDRAW_MS : PLAIN_EVERY_MS)) return;
           shownMs = nowMs;
-          options.output.write(options.live ? `\r\u001b[2K${line(done, total, unit)}` : `${line(done, total, unit)}\n`);
+          options.output.write(
+            options.live ? `\r\u001b[2K${line(done, total, unit)}` : `${line(done, total, unit)}\n`,
+          );
         },
       };
     },
@@ -47,7 +57,9 @@ export function createProgress(options: { output: Pick<WriteStream, 'write'>; li
       const told = Object.entries(facts)
         .map(([name, value]) => `${name} ${typeof value === 'number' ? format(value) : value}`)
         .join(', ');
-      options.output.write(`${options.live ? '\r\u001b[2K' : ''}${title} ${ok ? 'ok    ' : 'FAILED'} ${seconds.toFixed(1).padStart(6)} s  ${told}\n`);
+      options.output.write(
+        `${options.live ? '\r\u001b[2K' : ''}${title} ${ok ? 'ok    ' : 'FAILED'} ${seconds.toFixed(1).padStart(6)} s  ${told}\n`,
+      );
     },
   };
 }

@@ -29,7 +29,13 @@ export type ReplayCounts = {
  * An outcome is known at least 90 minutes after its prediction, so that reporting can run one step ahead of asking.
  */
 export class Replay {
-  readonly counts: ReplayCounts = { requests: 0, failed: 0, rows: 0, feedback: 0, firstFailure: undefined };
+  readonly counts: ReplayCounts = {
+    requests: 0,
+    failed: 0,
+    rows: 0,
+    feedback: 0,
+    firstFailure: undefined,
+  };
   readonly latenciesMs: number[] = [];
   /** Ids the router gave: each must be found in the log. */
   readonly predictionIds = new Set<string>();
@@ -121,7 +127,11 @@ export class Replay {
     await waitUntil(
       'the online store to follow',
       () => this.#client.call(featureStore.getStreams, {}),
-      ({ streams }) => streams.every((stream) => stream.topic !== 'inference.outcomes' || BigInt(stream.position) >= BigInt(stream.end)),
+      ({ streams }) =>
+        streams.every(
+          (stream) =>
+            stream.topic !== 'inference.outcomes' || BigInt(stream.position) >= BigInt(stream.end),
+        ),
       { everyMs: 3 },
     );
   }
@@ -135,7 +145,8 @@ export class Replay {
       this.#asking?.take();
     }
     const groups: Flight[][] = [];
-    for (let start = 0; start < due.length; start += this.#rowsPerRequest) groups.push(due.slice(start, start + this.#rowsPerRequest));
+    for (let start = 0; start < due.length; start += this.#rowsPerRequest)
+      groups.push(due.slice(start, start + this.#rowsPerRequest));
     let next = 0;
     const worker = async () => {
       for (let group = groups[next++]; group; group = groups[next++]) await this.#infer(group);
@@ -151,8 +162,11 @@ export class Replay {
         params: { model: this.#names.endpoint },
         body: { inputs: inputsOf(flights) },
       });
-      const ids = answer.outputs.find((output) => output.name === oip.endpointOutputs.predictionId)?.data ?? [];
-      if (ids.length !== flights.length) throw new Error(`${ids.length} prediction ids for ${flights.length} rows`);
+      const ids =
+        answer.outputs.find((output) => output.name === oip.endpointOutputs.predictionId)?.data ??
+        [];
+      if (ids.length !== flights.length)
+        throw new Error(`${ids.length} prediction ids for ${flights.length} rows`);
       for (const [index, flight] of flights.entries()) {
         const predictionId = String(ids[index]);
         this.predictionIds.add(predictionId);
@@ -176,7 +190,12 @@ function stepOf(timeMs: number): number {
 
 function inputsOf(flights: readonly Flight[]) {
   const shape = [flights.length];
-  const bytes = (name: string, read: (flight: Flight) => string) => ({ name, datatype: 'BYTES', shape, data: flights.map(read) });
+  const bytes = (name: string, read: (flight: Flight) => string) => ({
+    name,
+    datatype: 'BYTES',
+    shape,
+    data: flights.map(read),
+  });
   return [
     bytes('origin', (flight) => flight.origin),
     bytes('destination', (flight) => flight.destination),

@@ -55,10 +55,18 @@ export async function runLap(options: {
   };
   try {
     const ingested = await steps.run('ingest', (progress) => ingestHistory(base, progress));
-    const { trainingSet } = await steps.run('features', (progress) => buildFeatures({ ...base, records: ingested.records }, progress));
-    const { best } = await steps.run('experiment', (progress) => runStudy({ ...base, trainingSet }, progress));
-    const trained = await steps.run('train', (progress) => trainRelease({ ...base, trainingSet, best }, progress));
-    const versions = await steps.run('package and register', () => checkRegistration({ ...base, ...trained }));
+    const { trainingSet } = await steps.run('features', (progress) =>
+      buildFeatures({ ...base, records: ingested.records }, progress),
+    );
+    const { best } = await steps.run('experiment', (progress) =>
+      runStudy({ ...base, trainingSet }, progress),
+    );
+    const trained = await steps.run('train', (progress) =>
+      trainRelease({ ...base, trainingSet, best }, progress),
+    );
+    const versions = await steps.run('package and register', () =>
+      checkRegistration({ ...base, ...trained }),
+    );
     await steps.run('stage', () => stage({ ...base, trainingSet, ...versions }));
 
     const replay = new Replay({ client, names, startMs: SERVING_STARTS_MS });
@@ -72,7 +80,9 @@ export async function runLap(options: {
     );
     const mayLatencies = Float64Array.from(replay.latenciesMs);
     const other = promotion.promoted ? versions.champion : versions.candidate;
-    const june = await steps.run('watch', (progress) => watchJune({ ...base, replay, other }, progress));
+    const june = await steps.run('watch', (progress) =>
+      watchJune({ ...base, replay, other }, progress),
+    );
 
     report.alerts = june.alerts;
     report.models = modelsOnJune(june.comparison, versions, promotion.promoted);
@@ -98,7 +108,13 @@ export async function runLap(options: {
       });
       report.events = verified.events;
       report.dropped = verified.dropped;
-      return { facts: { eligible: report.shadows.eligible, answered: report.shadows.answered, dropped: verified.dropped } };
+      return {
+        facts: {
+          eligible: report.shadows.eligible,
+          answered: report.shadows.answered,
+          dropped: verified.dropped,
+        },
+      };
     });
     report.ok = report.dropped === 0;
   } catch (error) {
@@ -115,11 +131,21 @@ async function closeBooks(client: LapClient, endpoint: string): Promise<router.S
     () => client.call(router.getEndpointStatus, { params: { endpoint } }),
     (current) => current.log.pending === 0 && current.shadowLag === 0,
   );
-  const total: router.ShadowBooks = { eligible: 0, sampled: 0, unsampled: 0, sent: 0, shed: {}, answered: 0, failed: {} };
+  const total: router.ShadowBooks = {
+    eligible: 0,
+    sampled: 0,
+    unsampled: 0,
+    sent: 0,
+    shed: {},
+    answered: 0,
+    failed: {},
+  };
   for (const books of Object.values(status.shadows)) {
-    for (const key of ['eligible', 'sampled', 'unsampled', 'sent', 'answered'] as const) total[key] += books[key];
+    for (const key of ['eligible', 'sampled', 'unsampled', 'sent', 'answered'] as const)
+      total[key] += books[key];
     for (const key of ['shed', 'failed'] as const)
-      for (const [reason, count] of Object.entries(books[key])) total[key][reason] = (total[key][reason] ?? 0) + count;
+      for (const [reason, count] of Object.entries(books[key]))
+        total[key][reason] = (total[key][reason] ?? 0) + count;
   }
   return total;
 }
@@ -145,5 +171,8 @@ function modelsOnJune(
   // After the promotion the boosted model is the champion and the baseline its shadow.
   return promoted
     ? { champion: tell(versions.candidate, answered), candidate: tell(versions.champion, shadowed) }
-    : { champion: tell(versions.champion, answered), candidate: tell(versions.candidate, shadowed) };
+    : {
+        champion: tell(versions.champion, answered),
+        candidate: tell(versions.candidate, shadowed),
+      };
 }

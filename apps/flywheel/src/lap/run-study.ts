@@ -13,7 +13,11 @@ const TRIAL_ROWS = 60_000;
 
 /** Step 3: a small hyperparameter study of the boosted model; every trial is a run in tracking. */
 export async function runStudy(
-  { client, names, trainingSet }: { client: LapClient; names: LapNames; trainingSet: featureStore.TrainingSet },
+  {
+    client,
+    names,
+    trainingSet,
+  }: { client: LapClient; names: LapNames; trainingSet: featureStore.TrainingSet },
   progress: StepProgress,
 ): Promise<{ facts: Facts; best: Record<string, number> }> {
   const started = await client.call(trainer.createStudy, {
@@ -37,19 +41,33 @@ export async function runStudy(
   const study = await waitUntil(
     'the study',
     async () => {
-      const current = await client.call(trainer.getStudy, { params: { study: started.id }, query: { waitMs: 1000 } });
-      progress.update(current.trials.filter((trial) => trial.state !== 'running').length, TRIALS, 'trials');
+      const current = await client.call(trainer.getStudy, {
+        params: { study: started.id },
+        query: { waitMs: 1000 },
+      });
+      progress.update(
+        current.trials.filter((trial) => trial.state !== 'running').length,
+        TRIALS,
+        'trials',
+      );
       return current;
     },
     (current) => current.state !== 'running',
     { withinMs: 600_000 },
   );
   ensure(study.state === 'succeeded', `the study ${study.state}: ${study.error ?? ''}`);
-  ensure(study.trials.length === TRIALS, `the study has ${study.trials.length} of ${TRIALS} trials`);
+  ensure(
+    study.trials.length === TRIALS,
+    `the study has ${study.trials.length} of ${TRIALS} trials`,
+  );
   const { best } = study;
   ensure(best !== null, 'no trial of the study has a value');
   return {
-    facts: { trials: study.trials.length, pruned: study.trials.filter((trial) => trial.state === 'pruned').length, bestLogLoss: best.value },
+    facts: {
+      trials: study.trials.length,
+      pruned: study.trials.filter((trial) => trial.state === 'pruned').length,
+      bestLogLoss: best.value,
+    },
     best: best.params,
   };
 }

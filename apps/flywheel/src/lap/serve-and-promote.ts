@@ -30,15 +30,30 @@ export async function serve(stand: Stand & { flights: FlightData }): Promise<{ f
   stand.replay.load(stand.flights.replay('may', 'date'), { rowsPerRequest: 1 });
   await stand.replay.moveTo(day(FIRST_LOOK_DAY), tell(stand, total));
   const { requests, failed, firstFailure } = stand.replay.counts;
-  ensure(failed === 0, `${failed} of ${requests} requests failed, the first: ${firstFailure ?? ''}`);
+  ensure(
+    failed === 0,
+    `${failed} of ${requests} requests failed, the first: ${firstFailure ?? ''}`,
+  );
   return { facts: { requests, failed, simulatedDays: FIRST_LOOK_DAY - 1 } };
 }
 
 /** Step 8: what became of the flights flows back; predictions and outcomes meet. */
 export async function feedBack(stand: Stand): Promise<{ facts: Facts }> {
-  const join = await stand.client.call(monitor.getJoinStatus, { params: { endpoint: stand.names.endpoint } });
-  ensure(join.labelled === stand.replay.feedbackIds.size, `${join.labelled} of ${stand.replay.feedbackIds.size} outcomes are joined`);
-  return { facts: { feedback: stand.replay.counts.feedback, joined: join.labelled, pending: join.pending, duplicates: join.duplicates } };
+  const join = await stand.client.call(monitor.getJoinStatus, {
+    params: { endpoint: stand.names.endpoint },
+  });
+  ensure(
+    join.labelled === stand.replay.feedbackIds.size,
+    `${join.labelled} of ${stand.replay.feedbackIds.size} outcomes are joined`,
+  );
+  return {
+    facts: {
+      feedback: stand.replay.counts.feedback,
+      joined: join.labelled,
+      pending: join.pending,
+      duplicates: join.duplicates,
+    },
+  };
 }
 
 /** Step 9: shadow and champion on the same requests, day after day until the evidence decides. */
@@ -83,12 +98,23 @@ export async function promote(
   const ask = (to: 'challenger' | 'champion') =>
     client.call(registry.requestPromotion, {
       params: { endpoint: names.endpoint },
-      body: { model: candidate.model, version: candidate.version, to, share: SHARE, requestedBy: 'lap', reason: 'better on the same requests' },
+      body: {
+        model: candidate.model,
+        version: candidate.version,
+        to,
+        share: SHARE,
+        requestedBy: 'lap',
+        reason: 'better on the same requests',
+      },
     });
   // Traffic goes on while the deployment changes: that is when a request could be lost.
   const change = async (to: 'challenger' | 'champion') => {
-    const [decision] = await Promise.all([ask(to), replay.moveTo(replay.nowMs + DAY_MS / 4, tell(stand, total))]);
-    if (decision.decision === 'passed' && decision.revision !== null) await waitForRevision(client, names.endpoint, decision.revision);
+    const [decision] = await Promise.all([
+      ask(to),
+      replay.moveTo(replay.nowMs + DAY_MS / 4, tell(stand, total)),
+    ]);
+    if (decision.decision === 'passed' && decision.revision !== null)
+      await waitForRevision(client, names.endpoint, decision.revision);
     return decision;
   };
   const challenger = await change('challenger');
@@ -99,9 +125,14 @@ export async function promote(
   }
   await replay.moveTo(Date.parse('2001-05-31T23:00:00Z'), tell(stand, total));
   const failedRequests = replay.counts.failed - before.failed;
-  ensure(failedRequests === 0, `${failedRequests} requests failed during the promotion, the first: ${replay.counts.firstFailure ?? ''}`);
+  ensure(
+    failedRequests === 0,
+    `${failedRequests} requests failed during the promotion, the first: ${replay.counts.firstFailure ?? ''}`,
+  );
   const promoted = champion?.decision === 'passed';
-  const refused = (champion ?? challenger).checks.filter((check) => !check.passed).map((check) => `${check.name}: ${check.measured} where ${check.required}`);
+  const refused = (champion ?? challenger).checks
+    .filter((check) => !check.passed)
+    .map((check) => `${check.name}: ${check.measured} where ${check.required}`);
   return {
     facts: {
       promoted,

@@ -24,7 +24,13 @@ export async function stage({
     monitor.putReference,
     {
       params: { endpoint: names.endpoint },
-      body: { trainingSet: trainingSet.id, from: trainingFrom, to: historyEnd, falseAlarmsPerMonth: 1, minimumEffect: 0.05 },
+      body: {
+        trainingSet: trainingSet.id,
+        from: trainingFrom,
+        to: historyEnd,
+        falseAlarmsPerMonth: 1,
+        minimumEffect: 0.05,
+      },
     },
     { timeoutMs: 300_000 },
   );
@@ -41,11 +47,23 @@ export async function stage({
     },
   });
   await waitForRevision(client, names.endpoint, deployment.revision);
-  return { facts: { endpoint: names.endpoint, revision: deployment.revision, champion: champion.version, shadow: candidate.version, referenceFeatures: reference.features } };
+  return {
+    facts: {
+      endpoint: names.endpoint,
+      revision: deployment.revision,
+      champion: champion.version,
+      shadow: candidate.version,
+      referenceFeatures: reference.features,
+    },
+  };
 }
 
 /** Waits until the router serves a revision with all its models loaded. */
-export async function waitForRevision(client: LapClient, endpoint: string, revision: number): Promise<void> {
+export async function waitForRevision(
+  client: LapClient,
+  endpoint: string,
+  revision: number,
+): Promise<void> {
   await waitUntil(
     `revision ${revision} of ${endpoint} in the router`,
     () => client.call(router.getEndpointStatus, { params: { endpoint } }).catch(() => undefined),

@@ -20,26 +20,47 @@ export async function trainRelease(
     names,
     trainingSet,
     best,
-  }: { client: LapClient; names: LapNames; trainingSet: featureStore.TrainingSet; best: Record<string, number> },
+  }: {
+    client: LapClient;
+    names: LapNames;
+    trainingSet: featureStore.TrainingSet;
+    best: Record<string, number>;
+  },
   progress: StepProgress,
 ): Promise<{ facts: Facts; baseline: FinishedJob; boosted: FinishedJob }> {
   const code = await codeState();
-  const submit = (algorithm: 'logistic-regression' | 'gradient-boosting', params: Record<string, number>) =>
+  const submit = (
+    algorithm: 'logistic-regression' | 'gradient-boosting',
+    params: Record<string, number>,
+  ) =>
     client.call(trainer.submitJob, {
       body: {
         name: `${names.model}-${algorithm}`,
         experiment: names.experiment,
-        spec: { algorithm, params, trainingSet: trainingSet.id, split: { validFrom }, seed: 7, code },
+        spec: {
+          algorithm,
+          params,
+          trainingSet: trainingSet.id,
+          split: { validFrom },
+          seed: 7,
+          code,
+        },
         release: !code.dirty,
         registerAs: names.model,
       },
     });
   const baseline = await finish(client, await submit('logistic-regression', {}));
   progress.update(1, 2, 'models');
-  const boosted = await finish(client, await submit('gradient-boosting', { ...best, iterations: 120 }));
+  const boosted = await finish(
+    client,
+    await submit('gradient-boosting', { ...best, iterations: 120 }),
+  );
   progress.update(2, 2, 'models');
   for (const job of [baseline, boosted])
-    ensure(job.result.parity.different === 0, `${job.name}: ${job.result.parity.different} scores of trainer and ONNX Runtime differ`);
+    ensure(
+      job.result.parity.different === 0,
+      `${job.name}: ${job.result.parity.different} scores of trainer and ONNX Runtime differ`,
+    );
   return {
     facts: {
       commit: code.commit.slice(0, 12) + (code.dirty ? ' plus changes' : ''),
@@ -62,16 +83,23 @@ async function finish(client: LapClient, submitted: trainer.Job): Promise<Finish
     { withinMs: 900_000 },
   );
   const { result } = job;
-  ensure(job.state === 'succeeded' && result !== null, `job ${job.name} ${job.state}: ${job.error ?? ''}`);
+  ensure(
+    job.state === 'succeeded' && result !== null,
+    `job ${job.name} ${job.state}: ${job.error ?? ''}`,
+  );
   return { ...job, result };
 }
 
 /** Commit of the checkout this code runs from, and whether it has changes; an installed copy names no commit. */
 async function codeState(): Promise<{ commit: string; dirty: boolean }> {
   const cwd = fileURLToPath(new URL('.', import.meta.url));
-  const git = async (...words: string[]) => (await promisify(execFile)('git', words, { cwd })).stdout.trim();
+  const git = async (...words: string[]) =>
+    (await promisify(execFile)('git', words, { cwd })).stdout.trim();
   try {
-    return { commit: await git('rev-parse', 'HEAD'), dirty: (await git('status', '--porcelain', '--untracked-files=no')) !== '' };
+    return {
+      commit: await git('rev-parse', 'HEAD'),
+      dirty: (await git('status', '--porcelain', '--untracked-files=no')) !== '',
+    };
   } catch {
     return { commit: 'no-commit', dirty: true }; // not a git checkout
   }

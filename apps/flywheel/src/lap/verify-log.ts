@@ -19,17 +19,30 @@ export async function verifyLog(
   brokers: readonly string[],
   acknowledged: Acknowledged,
 ): Promise<{ events: Record<string, number>; dropped: number }> {
-  await using bus = await openBus({ brokers, service: `lap-${process.pid}-${Date.now()}`, log: silentLogger });
-  const batches = new Map([...acknowledged.batches].map(([batch, records]) => [batch, { records, seen: new Set<string>() }]));
+  await using bus = await openBus({
+    brokers,
+    service: `lap-${process.pid}-${Date.now()}`,
+    log: silentLogger,
+  });
+  const batches = new Map(
+    [...acknowledged.batches].map(([batch, records]) => [
+      batch,
+      { records, seen: new Set<string>() },
+    ]),
+  );
   const predictions = new Set(acknowledged.predictions);
   const feedback = new Set(acknowledged.feedback);
 
   const readers = [
-    readToEnd(bus, topics.ingestRecords.name, (handle) =>
-      bus.subscribeBatch(ingestion.recordReceived, handle, { opaque: true }), (event) => {
-      const [batch = '', index = ''] = splitLast(event.id, '/');
-      batches.get(batch)?.seen.add(index);
-    }),
+    readToEnd(
+      bus,
+      topics.ingestRecords.name,
+      (handle) => bus.subscribeBatch(ingestion.recordReceived, handle, { opaque: true }),
+      (event) => {
+        const [batch = '', index = ''] = splitLast(event.id, '/');
+        batches.get(batch)?.seen.add(index);
+      },
+    ),
   ];
   void readers;
   void predictions;
@@ -38,8 +51,16 @@ export async function verifyLog(
   return Promise.resolve({ events: {}, dropped: 0 });
 }
 
-async function readToEnd(bus: Bus, topic: string, subscribe: (handle: never) => void, visit: (event: { id: string }) => void): Promise<void> {
-  void bus; void topic; void subscribe; void visit;
+async function readToEnd(
+  bus: Bus,
+  topic: string,
+  subscribe: (handle: never) => void,
+  visit: (event: { id: string }) => void,
+): Promise<void> {
+  void bus;
+  void topic;
+  void subscribe;
+  void visit;
 }
 
 function splitLast(text: string, separator: string): [string, string] {

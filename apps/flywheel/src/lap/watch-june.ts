@@ -20,16 +20,27 @@ export async function watchJune(
     replay,
     flights,
     other,
-  }: { client: LapClient; names: LapNames; replay: Replay; flights: FlightData; other: registry.ModelVersion },
+  }: {
+    client: LapClient;
+    names: LapNames;
+    replay: Replay;
+    flights: FlightData;
+    other: registry.ModelVersion;
+  },
   progress: StepProgress,
 ): Promise<{ facts: Facts; alerts: monitor.Alert[]; comparison: monitor.Comparison }> {
   const total = await flights.count('june');
   const before = { ...replay.counts };
   replay.load(flights.replay('june', 'date'), { rowsPerRequest: ROWS_PER_REQUEST });
-  await replay.moveTo(Date.parse('2001-06-30T23:30:00Z'), (counts) => progress.update(counts.rows - before.rows, total, 'rows'));
+  await replay.moveTo(Date.parse('2001-06-30T23:30:00Z'), (counts) =>
+    progress.update(counts.rows - before.rows, total, 'rows'),
+  );
   await replay.reportTheRest();
   const scored = replay.counts.rows - before.rows;
-  ensure(replay.counts.failed === before.failed, `requests failed in June, the first: ${replay.counts.firstFailure ?? ''}`);
+  ensure(
+    replay.counts.failed === before.failed,
+    `requests failed in June, the first: ${replay.counts.firstFailure ?? ''}`,
+  );
   ensure(scored === total, `${scored} of ${total} flights of June were scored`);
 
   const watched = await client.call(
@@ -42,13 +53,17 @@ export async function watchJune(
     body: { candidate: { model: other.model, version: other.version }, ...june },
   });
   ensure(compared.comparison !== null, 'the comparison report holds no comparison');
-  const drifted = watched.report.drift.filter((finding) => finding.verdict === 'drifted').map((finding) => finding.feature);
+  const drifted = watched.report.drift
+    .filter((finding) => finding.verdict === 'drifted')
+    .map((finding) => finding.feature);
   const proposals = watched.alerts.length === 0 ? [] : await proposalsFor(client, watched.alerts);
   return {
     facts: {
       rows: scored,
       drifted: drifted.length,
-      ...(drifted.length > 0 ? { features: drifted.slice(0, 4).join(' ') + (drifted.length > 4 ? ' …' : '') } : {}),
+      ...(drifted.length > 0
+        ? { features: drifted.slice(0, 4).join(' ') + (drifted.length > 4 ? ' …' : '') }
+        : {}),
       panes: watched.report.quality.length,
       alerts: watched.alerts.length,
       proposals: proposals.length,
@@ -58,12 +73,16 @@ export async function watchJune(
   };
 }
 
-async function proposalsFor(client: LapClient, alerts: readonly monitor.Alert[]): Promise<trainer.Job[]> {
+async function proposalsFor(
+  client: LapClient,
+  alerts: readonly monitor.Alert[],
+): Promise<trainer.Job[]> {
   const ids = new Set(alerts.map((alert) => alert.id));
   const { jobs } = await waitUntil(
     'the training proposal that follows from the alert',
     () => client.call(trainer.listJobs, { query: { state: 'proposed' } }),
-    (answer) => answer.jobs.some((job) => job.cause.reference !== null && ids.has(job.cause.reference)),
+    (answer) =>
+      answer.jobs.some((job) => job.cause.reference !== null && ids.has(job.cause.reference)),
   );
   return jobs.filter((job) => job.cause.reference !== null && ids.has(job.cause.reference));
 }

@@ -44,16 +44,26 @@ export async function startChildService(options: {
   const deadlineMs = Date.now() + START_WITHIN_MS;
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null)
-      throw new AppError('unavailable', `a process of the platform ended while it started: ${lastLine(options.logFile)}`);
+      throw new AppError(
+        'unavailable',
+        `a process of the platform ended while it started: ${lastLine(options.logFile)}`,
+      );
     if (Date.now() > deadlineMs) {
       await stop('SIGKILL');
-      throw new AppError('deadline_exceeded', `a process of the platform was not ready in time: ${lastLine(options.logFile)}`);
+      throw new AppError(
+        'deadline_exceeded',
+        `a process of the platform was not ready in time: ${lastLine(options.logFile)}`,
+      );
     }
     const url = options.url();
     if (url && (await isReady(url))) break;
     await Promise.race([exited, delay(50)]);
   }
-  return { process: child, kill: () => stop('SIGKILL'), [Symbol.asyncDispose]: () => stop('SIGTERM') };
+  return {
+    process: child,
+    kill: () => stop('SIGKILL'),
+    [Symbol.asyncDispose]: () => stop('SIGTERM'),
+  };
 }
 
 async function isReady(url: string): Promise<boolean> {

@@ -26,7 +26,19 @@ export type OpenOptions = {
 };
 
 /** What a data folder of ours may hold; `--fresh` deletes these and nothing else. */
-const ours = ['log', 'sql', 'objects', 'online', 'services', 'cache', 'lap', 'distributed', 'addresses.json', 'lock', 'platform.log'];
+const ours = [
+  'log',
+  'sql',
+  'objects',
+  'online',
+  'services',
+  'cache',
+  'lap',
+  'distributed',
+  'addresses.json',
+  'lock',
+  'platform.log',
+];
 
 /** The platform that already runs on the configured port, or one that lives as long as the caller needs it. */
 export async function openPlatform(options: OpenOptions): Promise<LapPlatform> {
@@ -39,7 +51,10 @@ export async function openPlatform(options: OpenOptions): Promise<LapPlatform> {
   const running = await findRunning(url);
   if (running) {
     if (options.fresh)
-      throw new AppError('conflict', `a platform runs on ${url}: stop it before --fresh empties its data`);
+      throw new AppError(
+        'conflict',
+        `a platform runs on ${url}: stop it before --fresh empties its data`,
+      );
     options.report(`uses the platform that runs on ${url}`);
     return {
       kind: 'embedded',

@@ -10,8 +10,24 @@ import { startChildService } from './child-service.ts';
 import type { ChildService } from './child-service.ts';
 import type { LapPlatform } from './open-platform.ts';
 
-const names: readonly Owner[] = ['ingestion', 'feature-store', 'tracking', 'registry', 'trainer', 'router', 'monitor'];
-const needed = ['KAFKA_BROKERS', 'DATABASE_URL', 'REDIS_URL', 'S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'];
+const names: readonly Owner[] = [
+  'ingestion',
+  'feature-store',
+  'tracking',
+  'registry',
+  'trainer',
+  'router',
+  'monitor',
+];
+const needed = [
+  'KAFKA_BROKERS',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'S3_ENDPOINT',
+  'S3_BUCKET',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+];
 const repository = fileURLToPath(new URL('../../../../', import.meta.url));
 
 /** One process per service on real servers: those the environment names, else those of `npm run servers`. */
@@ -24,7 +40,9 @@ export async function startDistributed(options: {
   const ports = await freePorts(names.length);
   const urls = new Map(names.map((name, index) => [name, `http://127.0.0.1:${ports[index] ?? 0}`]));
   const peers = [...urls].map(([name, url]) => `${name}=${url}`).join(',');
-  options.report(`starts one process per service on ${servers['KAFKA_BROKERS'] ?? ''} and its neighbours`);
+  options.report(
+    `starts one process per service on ${servers['KAFKA_BROKERS'] ?? ''} and its neighbours`,
+  );
 
   const scope = new Scope();
   const children = new Map<Owner, ChildService>();
@@ -45,7 +63,9 @@ export async function startDistributed(options: {
     });
     children.set(name, child);
   };
-  scope.defer(() => Promise.all([...children.values()].map((child) => child[Symbol.asyncDispose]())));
+  scope.defer(() =>
+    Promise.all([...children.values()].map((child) => child[Symbol.asyncDispose]())),
+  );
   try {
     // The first creates the topics; the others start together.
     const [first, ...others] = names;
@@ -74,7 +94,12 @@ async function serverEnvironment(environment: Environment): Promise<Record<strin
     return Object.fromEntries(needed.map((name) => [name, environment[name] ?? '']));
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--import', import.meta.resolve('tsx'), join(repository, 'tools', 'servers', 'main.ts'), 'env'],
+    [
+      '--import',
+      import.meta.resolve('tsx'),
+      join(repository, 'tools', 'servers', 'main.ts'),
+      'env',
+    ],
     { env: { ...environment } },
   );
   const found = Object.fromEntries(
@@ -86,7 +111,10 @@ async function serverEnvironment(environment: Environment): Promise<Record<strin
   );
   const missing = needed.filter((name) => !found[name]);
   if (missing.length > 0)
-    throw new AppError('unavailable', `the servers do not run (${missing.join(', ')} unknown): start them with npm run servers`);
+    throw new AppError(
+      'unavailable',
+      `the servers do not run (${missing.join(', ')} unknown): start them with npm run servers`,
+    );
   return found;
 }
 

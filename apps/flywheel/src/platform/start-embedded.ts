@@ -19,7 +19,11 @@ export async function startEmbedded(options: {
   const child = await startChildService({
     main: mainFile,
     arguments: ['up'],
-    environment: { ...options.environment, FLYWHEEL_PLATFORM: 'embedded', FLYWHEEL_DATA: options.data },
+    environment: {
+      ...options.environment,
+      FLYWHEEL_PLATFORM: 'embedded',
+      FLYWHEEL_DATA: options.data,
+    },
     logFile: join(options.data, 'platform.log'),
     url: () => readAddresses(addressFile)?.['http'],
   });

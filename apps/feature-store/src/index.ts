@@ -1,0 +1,1 @@
+export { featureStore } from './service.ts';

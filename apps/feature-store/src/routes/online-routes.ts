@@ -1,0 +1,90 @@
+import { featureStore, ingestion, topics } from '@flywheel/contracts';
+import type { ServiceContext } from '@flywheel/runtime';
+import type { OnlineStore } from '@flywheel/storage';
+import type { DefinitionStore } from '../definitions/definition-store.ts';
+import type { FeatureStoreMetrics } from '../metrics.ts';
+import { materialise } from '../online/materialise.ts';
+import type { OnlineProgress } from '../online/online-progress.ts';
+import type { OnlineRows } from '../online/online-rows.ts';
+import { readVectors } from '../vectors/read-vectors.ts';
+
+type Context = Pick<
+  ServiceContext<unknown>,
+  'http' | 'peers' | 'publicObjects' | 'bus' | 'clock' | 'openAnalytics'
+>;
+
+const streamed: ReadonlySet<string> = new Set([
+  topics.ingestRecords.name,
+  topics.inferenceOutcomes.name,
+]);
+
+/** Reads at prediction time, loads from a snapshot, and how far the streams are. */
+export function onlineRoutes(
+  context: Context,
+  parts: {
+    definitions: DefinitionStore;
+    store: OnlineStore;
+    online: OnlineRows;
+    progress: OnlineProgress;
+    metrics: FeatureStoreMetrics;
+  },
+): void {
+  const { http, peers, publicObjects, bus, clock } = context;
+  const { definitions, store, online, progress, metrics } = parts;
+
+  http.operation(featureStore.readVectors, async ({ body }) => {
+    const service = definitions.service(body.service);
+    const vectors = await readVectors({ store, clock }, service, body.rows);
+    metrics.vectors.add(vectors.length, { service: body.service });
+    for (const vector of vectors)
+      for (const view of vector.unknown) metrics.unknown.add(1, { view });
+    return { features: [...service.features], vectors };
+  });
+
+  http.operation(featureStore.materialiseViews, async ({ body }) => {
+    const startedMs = performance.now();
+    const views = body.views.map((name, index) =>
+      definitions.view(name, `views[${index}]`, 'invalid_argument'),
+    );
+    const snapshot = await peers.call(ingestion.getSnapshot, {
+      params: { snapshot: body.snapshot },
+    });
+    const files = await Promise.all(
+      snapshot.files.map((file) => publicObjects.localFile(file.objectKey)),
+    );
+    await using analytics = await context.openAnalytics();
+    let rows = 0;
+    let entities = 0;
+    for (const view of views) {
+      const loaded = await materialise(
+        { analytics, online },
+        view,
+        { dataset: snapshot.dataset, files },
+        Date.parse(body.asOf),
+      );
+      await progress.appliedCounts(view.view.name, loaded, 'materialisation');
+      rows += loaded.rows;
+      entities += loaded.entities;
+    }
+    return { rows, entities, seconds: (performance.now() - startedMs) / 1000 };
+  });
+
+  http.operation(featureStore.getStreams, async () => {
+    const positions = new Map(
+      bus
+        .positions()
+        .filter((position) => streamed.has(position.topic))
+        .map((position) => [`${position.topic}/${position.partition}`, position]),
+    );
+    const streams = [];
+    for (const topic of streamed)
+      for (const [partition, end] of await bus.endOffsets(topic))
+        streams.push({
+          topic,
+          partition,
+          position: String(positions.get(`${topic}/${partition}`)?.position ?? 0),
+          end: String(end),
+        });
+    return { streams, knownAtMs: progress.knownAtMs ?? null };
+  });
+}

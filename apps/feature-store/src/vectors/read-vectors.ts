@@ -1,0 +1,79 @@
+import { invalid } from '@flywheel/core';
+import type { Clock } from '@flywheel/core';
+import type { Scalar } from '@flywheel/contracts';
+import type { OnlineStore } from '@flywheel/storage';
+import type { ResolvedService } from '../definitions/resolved-service.ts';
+import { aggregateRows } from '../windows/aggregate-rows.ts';
+import { packedRows, ROW_HEAD } from '../windows/window-rows.ts';
+import type { PackedRows } from '../windows/window-rows.ts';
+import { keyParts, storeKey } from './entity-key.ts';
+import { instantMs } from './instants.ts';
+import { onDemandValue } from './on-demand.ts';
+
+export type VectorRow = {
+  readonly entities: Readonly<Record<string, Scalar>>;
+  readonly request: Readonly<Record<string, Scalar>>;
+  readonly asOfMs?: number | undefined;
+};
+
+export type Vector = { asOfMs: number; values: (number | null)[]; unknown: string[] };
+
+const NO_ROWS: PackedRows = new Float64Array(0);
+
+/** One vector per row, as known at the row's prediction time. All rows are read in one go. */
+export async function readVectors(
+  { store, clock }: { store: OnlineStore; clock: Clock },
+  service: ResolvedService,
+  rows: readonly VectorRow[],
+): Promise<Vector[]> {
+  const keys: Uint8Array[] = [];
+  const places = rows.map((row, index) => {
+    const given = { ...row.request, ...row.entities };
+    const asOfMs = predictionTimeMs(service, row, given, `rows[${index}]`, clock);
+    const keyed = service.views.map((view) => {
+      const parts = keyParts(view.entity, given, `rows[${index}].entities`);
+      return parts ? keys.push(storeKey(view, parts)) - 1 : undefined;
+    });
+    const onDemand = service.service.onDemand.map((feature) =>
+      onDemandValue(feature, given, `rows[${index}].request`),
+    );
+    return { asOfMs, keyed, onDemand };
+  });
+  const stored = await store.getMany(keys);
+
+  return places.map(({ asOfMs, keyed, onDemand }) => {
+    const values: (number | null)[] = [];
+    const unknown: string[] = [];
+    for (const [index, { view, plan }] of service.views.entries()) {
+      const place = keyed[index];
+      const bytes = place === undefined ? undefined : stored[place];
+      if (!bytes) unknown.push(view.name);
+      const packed = bytes ? packedRows(bytes, ROW_HEAD + plan.columns.length) : NO_ROWS;
+      for (const value of aggregateRows(packed, plan, asOfMs)) values.push(nullable(value));
+    }
+    for (const value of onDemand) values.push(nullable(value));
+    return { asOfMs, values, unknown };
+  });
+}
+
+function nullable(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
+}
+
+function predictionTimeMs(
+  { service }: ResolvedService,
+  row: VectorRow,
+  given: Readonly<Record<string, Scalar>>,
+  path: string,
+  clock: Clock,
+): number {
+  if (row.asOfMs !== undefined) return row.asOfMs;
+  if (!service.predictionTime) return clock.nowMs();
+  const { column, offsetMs } = service.predictionTime;
+  if (given[column] === undefined)
+    throw invalid(`${path}.request.${column}`, 'is required: it tells the prediction time');
+  const atMs = instantMs(given[column]);
+  if (Number.isNaN(atMs))
+    throw invalid(`${path}.request.${column}`, 'must be an instant such as 2001-05-01T06:00:00Z');
+  return atMs + offsetMs;
+}

@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock, Logger } from '@flywheel/core';
+import type { Analytics, ObjectStore } from '@flywheel/storage';
+import type { CommitLog, LakeFile, LakeState } from './commit-log.ts';
+import { LakeBuffer } from './lake-buffer.ts';
+import type { Place } from './lake-buffer.ts';
+import { SeenRecords } from './seen-records.ts';
+import { writeParquet } from './write-parquet.ts';
+
+const FLUSH_AT_RECORDS = 500_000;
+const FLUSH_AT_BYTES = 64 * 1024 * 1024;
+
+export type LakeRecord = {
+  dataset: string;
+  id: string;
+  place: Place;
+  text: string;
+  record: Readonly<Record<string, unknown>>;
+};
+
+type Parts = {
+  commits: CommitLog;
+  objects: ObjectStore;
+  openAnalytics: () => Promise<Analytics>;
+  folder: string;
+  clock: Clock;
+  log: Logger;
+  /** Told after every commit. */
+  onCommit: (state: LakeState, added: readonly LakeFile[]) => Promise<void>;
+};
+
+/**
+ * Takes records from the log into Parquet files. Reading goes on while files are written; commits follow one another.
+ * Where to resume after a restart is what the last commit says, not what a consumer group says.
+ */
+export class LakeWriter {
+  readonly #parts: Parts;
+  readonly #seen = new SeenRecords();
+  #buffer: LakeBuffer;
+  /** Buffers that are being written, oldest first. */
+  readonly #writing: LakeBuffer[] = [];
+  #writes: Promise<void> = Promise.resolve();
+  readonly #positions = new Map<string, bigint>();
+  readonly #moved = new Set<() => void>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#buffer = new LakeBuffer(parts.folder);
+  }
+
+  /** The offset at which reading of a partition resumes. */
+  resumeAt(topic: string, partition: number): bigint {
+    const at = this.#parts.commits.state.offsets.get(`${topic}/${partition}`) ?? 0n;
+    this.#positions.set(`${topic}/${partition}`, at);
+    return at;
+  }
+
+  /** Takes what was read of one partition up to `to`. Waits when too much is waiting to be written. */
+  async take(
+    topic: string,
+    partition: number,
+    records: readonly LakeRecord[],
+    range: { from: bigint; to: bigint },
+  ): Promise<void> {
+    for (const { dataset, id, place, text, record } of records)
+      if (this.#seen.add(`${dataset}\0${id}`)) this.#buffer.add(dataset, id, place, text, record);
+    this.#buffer.advance(topic, partition, range.from, range.to);
+    this.#positions.set(`${topic}/${partition}`, range.to);
+    for (const wake of this.#moved) wake();
+    if (this.#buffer.records >= FLUSH_AT_RECORDS || this.#buffer.sizeBytes >= FLUSH_AT_BYTES) {
+      const written = this.flush();
+      if (this.#writing.length > 1) await written;
+      else written.catch(() => undefined); // the chain below keeps the failure for whoever flushes next
+    }
+  }
+
+  /** Distinct records of a dataset: in the lake, and on their way to it. */
+  records(dataset: string): number {
+    let records = 0;
+    for (const file of this.#parts.commits.state.files)
+      if (file.dataset === dataset) records += file.records;
+    for (const buffer of [...this.#writing, this.#buffer])
+      records += buffer.datasets.get(dataset)?.records ?? 0;
+    return records;
+  }
+
+  get hasBuffered(): boolean {
+    return this.#buffer.records > 0;
+  }
+
+  /** Waits until everything below `ends` has been read; false when that takes longer than `withinMs`. */
+  async waitFor(
+    topic: string,
+    ends: ReadonlyMap<number, bigint>,
+    withinMs: number,
+  ): Promise<boolean> {
+    const isThere = () =>
+      [...ends].every(
+        ([partition, end]) => (this.#positions.get(`${topic}/${partition}`) ?? 0n) >= end,
+      );
+    const deadline = new AbortController();
+    const timer = delay(withinMs, undefined, { signal: deadline.signal }).catch(() => undefined);
+    let isLate = false;
+    void timer.then(() => (isLate = true));
+    while (!isThere() && !isLate) {
+      let wake: () => void = () => undefined;
+      const moved = new Promise<void>((resolve) => (wake = resolve));
+      this.#moved.add(wake);
+      await Promise.race([moved, timer]);
+      this.#moved.delete(wake);
+    }
+    deadline.abort();
+    return isThere();
+  }
+
+  /** Writes and commits all that has been read so far; resolves when it is in the lake. */
+  flush(): Promise<void> {
+    const buffer = this.#buffer;
+    if (buffer.ranges.size > 0) {
+      this.#buffer = new LakeBuffer(this.#parts.folder);
+      this.#writing.push(buffer);
+      this.#writes = this.#writes.then(() => this.#write(buffer));
+    }
+    return this.#writes;
+  }
+
+  async #write(buffer: LakeBuffer): Promise<void> {
+    const { commits, objects, openAnalytics, clock, log, onCommit } = this.#parts;
+    using whole = buffer;
+    whole.seal();
+    const files: LakeFile[] = [];
+    if (whole.datasets.size > 0) {
+      await using analytics = await openAnalytics();
+      for (const buffered of whole.datasets.values())
+        files.push(await writeParquet({ analytics, objects }, buffered, clock.nowMs()));
+    }
+    const state = await commits.commit(files, whole.ranges);
+    this.#writing.splice(this.#writing.indexOf(buffer), 1);
+    log.debug(
+      { sequence: state.sequence, files: files.length, records: whole.records },
+      'records are in the lake',
+    );
+    await onCommit(state, files);
+  }
+}
