@@ -104,6 +104,8 @@ function isOpenToOthers(folder: string): boolean {
 function prepareFolder(data: string, user: User | undefined): void {
   mkdirSync(data, { recursive: true });
   if (user === undefined) return;
+  if (statSync(dirname(data)).uid !== 0)
+    throw new Error(`${dirname(data)} belongs to another user: remove it`);
   chmodSync(dirname(data), 0o755);
   chownSync(data, user.uid, user.gid);
 }

@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { waitUntil } from './wait.ts';
 
@@ -124,15 +133,30 @@ function send(pid: number, signal: NodeJS.Signals): void {
 
 /** The command lines of all live processes by pid; zombies have none. */
 function listCommandLines(): Map<number, string> {
-  const { stdout } = spawnSync('ps', ['-eww', '-o', 'pid=,stat=,args='], {
+  return existsSync('/proc/self/cmdline') ? fromProc() : fromPs();
+}
+
+function fromProc(): Map<number, string> {
+  const commandLines = new Map<number, string>();
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)))
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8');
+      if (words !== '') commandLines.set(Number(name), words.replaceAll('\0', ' '));
+    } catch {
+      // It ended while we were reading.
+    }
+  return commandLines;
+}
+
+function fromPs(): Map<number, string> {
+  const { stdout } = spawnSync('ps', ['-eww', '-o', 'pid=,args='], {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });
   const commandLines = new Map<number, string>();
   for (const line of stdout.split('\n')) {
-    const [, pid, state, commandLine] = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
-    if (pid !== undefined && !state?.startsWith('Z'))
-      commandLines.set(Number(pid), commandLine ?? '');
+    const [, pid, commandLine] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [];
+    if (pid !== undefined) commandLines.set(Number(pid), commandLine ?? '');
   }
   return commandLines;
 }
