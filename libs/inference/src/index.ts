@@ -23,3 +23,19 @@ export { measureRunMs } from './onnx/measure-run.ts';
 export { openModelPool } from './pool/model-pool.ts';
 export type { ModelPool, PoolCounts, PoolOptions } from './pool/model-pool.ts';
 export type { RunOptions } from './pool/pool-run.ts';
+export { readMlmodel } from './mlflow/mlmodel.ts';
+export type { Mlmodel } from './mlflow/mlmodel.ts';
+export { onnxFileName, pythonVersions, writeMlmodel } from './mlflow/write-mlmodel.ts';
+export type { MlmodelParts, PythonVersions } from './mlflow/write-mlmodel.ts';
+export { dtypeOf } from './mlflow/mlflow-signature.ts';
+export type {
+  ColumnType,
+  MlflowColumn,
+  MlflowSchema,
+  MlflowSignature,
+  MlflowTensor,
+} from './mlflow/mlflow-signature.ts';
+export { parseInvocations } from './mlflow/parse-invocations.ts';
+export type { Invocation, InvocationTarget } from './mlflow/parse-invocations.ts';
+export { encodePredictions } from './mlflow/encode-predictions.ts';
+export type { JsonObject, JsonValue } from './json/json-scanner.ts';

@@ -203,7 +203,7 @@ describe('encoding an inference response', () => {
     );
   });
 
-  it.each([
+  const unsayable: [string, Tensor, string][] = [
     ['NaN', output([0, NaN, 1]), 'outputs[0].data[1]'],
     [
       'an infinity in a long answer',
@@ -217,7 +217,8 @@ describe('encoding an inference response', () => {
     ],
     ['halves', { name: 'p', datatype: 'FP16', shape: [1], data: new Uint16Array(1) }, 'outputs[0]'],
     ['data that are not the shape', { ...output([1]), shape: [2] }, 'outputs[0].data'],
-  ])('refuses to say %s in JSON, naming the output', (_, tensor, field) => {
+  ];
+  it.each(unsayable)('refuses to say %s in JSON, naming the output', (_, tensor, field) => {
     const encode = () => encodeInferResponse({ modelName: 'm', outputs: [tensor] });
     expect(encode).toThrow(AppError);
     expect(encode).toThrow(
