@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { AppError, type ErrorCode, type ErrorDetails, type Logger } from '@flywheel/core';
+import { typescriptLoader } from './typescript-loader.ts';
 
 export type EmbeddedPostgres = {
   url: string;
@@ -30,7 +30,7 @@ export async function startEmbeddedPostgres(options: {
   const { folder, log } = options;
   const main = fileURLToPath(new URL('embedded-postgres-main.ts', import.meta.url));
   const child = fork(main, ['serve', folder, String(options.port)], {
-    execArgv: [...loader(), '--max-semi-space-size=2'],
+    execArgv: [...typescriptLoader(), '--max-semi-space-size=2'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
@@ -68,10 +68,4 @@ export async function startEmbeddedPostgres(options: {
       clearTimeout(kill);
     },
   };
-}
-
-/** Newer Node runs TypeScript by itself; Node 20 needs the loader, which costs some 45 MB. */
-function loader(): string[] {
-  if ('typescript' in process.features && process.features.typescript) return [];
-  return ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href];
 }

@@ -5,15 +5,26 @@ import { invalid } from '@flywheel/core';
 const mark = `${randomUUID()}:`;
 const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-/** JSON.parse that keeps integers beyond ±(2^53 − 1) exact, as bigint; all other numbers are numbers. */
+/**
+ * JSON.parse that never changes the digits of an integer: one that a number would print differently (such as
+ * 9007199254740993) becomes a bigint; all other numbers are numbers.
+ */
 export function parseExactJson(text: string): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text) as unknown;
   const marked = text.replace(stringOrNumber, (token) =>
-    /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${mark}${token}"` : token,
+    /^-?\d{16,}$/.test(token) && digitsOf(Number(token)) !== token ? `"${mark}${token}"` : token,
   );
   return JSON.parse(marked, (_key, value: unknown) =>
     typeof value === 'string' && value.startsWith(mark) ? BigInt(value.slice(mark.length)) : value,
   ) as unknown;
+}
+
+/** A whole number as JavaScript prints it, but with its zeros instead of an exponent: '1e+22' has 23 digits. */
+function digitsOf(value: number): string {
+  const [mantissa = '', exponent] = String(value).split('e');
+  if (exponent === undefined) return mantissa;
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  return whole + fraction.padEnd(Number(exponent), '0');
 }
 
 /**

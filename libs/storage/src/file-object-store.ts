@@ -17,7 +17,14 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError, invalid, newId } from '@flywheel/core';
 import { checkKey, fromFileNames, goesOn, toFileNames } from './object-keys.ts';
-import type { ObjectBody, ObjectStat, ObjectStore, PutOptions } from './object-store.ts';
+import {
+  type ObjectBody,
+  type ObjectRange,
+  type ObjectStat,
+  type ObjectStore,
+  type PutOptions,
+  checkRange,
+} from './object-store.ts';
 import type { CallOptions } from './online-store.ts';
 import { scopeObjectStore } from './scoped-object-store.ts';
 
@@ -72,9 +79,10 @@ class FileObjectStore implements ObjectStore {
 
   async open(
     key: string,
-    options: CallOptions & { range?: { start: number; end?: number } } = {},
+    options: CallOptions & { range?: ObjectRange } = {},
   ): Promise<{ sizeBytes: number; body: Readable } | undefined> {
     const { range, signal } = options;
+    checkRange(range);
     const file = await this.#openFile(key, signal);
     if (!file) return undefined;
     const { handle, sizeBytes } = file;

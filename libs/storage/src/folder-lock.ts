@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError, newId } from '@flywheel/core';
+import { isRunning, startOf } from './process-identity.ts';
 
 type Holder = { pid: number; parentPid: number; startedAt: string };
 
@@ -38,7 +38,7 @@ export function lockFolder(folder: string): Disposable & { readonly parentPid: n
 /** True when the holder's own parent is gone, so that it is about to leave by itself. */
 export function isOrphan(folder: string): boolean {
   const holder = readHolder(join(folder, 'lock'));
-  return holder !== undefined && !isAlive(holder.parentPid);
+  return holder !== undefined && !isRunning(holder.parentPid);
 }
 
 /** One process at a time looks again and removes, so that nobody removes the lock of a quicker one. */
@@ -63,7 +63,7 @@ function removeIfStale(path: string): void {
 
 function throwIfHeld(path: string): void {
   const holder = readHolder(path);
-  if (!holder || !isAlive(holder.pid) || startOf(holder.pid) !== holder.startedAt) return;
+  if (!holder || !isRunning(holder.pid) || startOf(holder.pid) !== holder.startedAt) return;
   throw new AppError('conflict', 'data folder is in use', {
     details: { pid: holder.pid, folder: join(path, '..') },
   });
@@ -82,34 +82,6 @@ function tryLink(from: string, to: string): boolean {
 function readHolder(path: string): Holder | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Holder;
-  } catch {
-    return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** When a process began, in the system's own words: tells a recycled pid from its former owner. */
-function startOf(pid: number): string | undefined {
-  try {
-    // The 22nd field of proc(5) stat; the second, the command, may hold spaces and is in parentheses.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return startByPs(pid);
-  }
-}
-
-function startByPs(pid: number): string | undefined {
-  try {
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
   } catch {
     return undefined;
   }

@@ -7,7 +7,13 @@ export type { EmbeddedPostgres } from './embedded-postgres.ts';
 export { onlineStoreLimits } from './online-store.ts';
 export type { CallOptions, OnlineStore, OnlineStoreEntry } from './online-store.ts';
 export { openLmdbOnlineStore } from './lmdb-online-store.ts';
-export type { ObjectBody, ObjectStat, ObjectStore, PutOptions } from './object-store.ts';
+export type {
+  ObjectBody,
+  ObjectRange,
+  ObjectStat,
+  ObjectStore,
+  PutOptions,
+} from './object-store.ts';
 export { openFileObjectStore } from './file-object-store.ts';
 export { openAnalytics, sqlName, sqlText } from './analytics.ts';
 export type {
@@ -17,3 +23,6 @@ export type {
   AnalyticsRow,
   AnalyticsValue,
 } from './analytics.ts';
+export { openRedisOnlineStore } from './redis-online-store.ts';
+export { openS3ObjectStore } from './s3-object-store.ts';
+export type { S3Options } from './s3-object-store.ts';

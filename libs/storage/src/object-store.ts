@@ -1,8 +1,11 @@
 import type { Readable } from 'node:stream';
+import { invalid } from '@flywheel/core';
 import type { CallOptions } from './online-store.ts';
 
 export type ObjectStat = { sizeBytes: number; modifiedMs: number };
 export type ObjectBody = Uint8Array | AsyncIterable<Uint8Array>;
+/** From `start` through `end`, both counted from 0; without `end` to the last byte. */
+export type ObjectRange = { start: number; end?: number };
 export type PutOptions = CallOptions & { ifAbsent?: boolean; contentType?: string };
 
 /**
@@ -23,12 +26,12 @@ export type ObjectStore = {
   ): Promise<{ sizeBytes: number; sha256: string }>;
   get(key: string, options?: CallOptions): Promise<Uint8Array | undefined>;
   /**
-   * A stream of the object, or of its bytes from `start` through `end` (both counted from 0, `end` included; a range
+   * A stream of the object, or of its bytes in `range` (a range
    * that starts behind the last byte is `invalid_argument`). `sizeBytes` is the size of the whole object.
    */
   open(
     key: string,
-    options?: CallOptions & { range?: { start: number; end?: number } },
+    options?: CallOptions & { range?: ObjectRange },
   ): Promise<{ sizeBytes: number; body: Readable } | undefined>;
   stat(key: string, options?: CallOptions): Promise<ObjectStat | undefined>;
   /** What begins with `prefix` (of text, not of segments), in the byte order of the keys' UTF-8. */
@@ -43,3 +46,12 @@ export type ObjectStore = {
   /** The same store seen from below `prefix`, which is a key. */
   scoped(prefix: string): ObjectStore;
 };
+
+export function checkRange(range: ObjectRange | undefined): void {
+  if (!range) return;
+  const { start, end = start } = range;
+  if (!Number.isSafeInteger(start) || start < 0)
+    throw invalid('range.start', 'must be a whole number from 0 on');
+  if (!Number.isSafeInteger(end) || end < start)
+    throw invalid('range.end', 'must be a whole number from the start on');
+}

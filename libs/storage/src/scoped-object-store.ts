@@ -19,6 +19,9 @@ export function scopeObjectStore(store: ObjectStore, prefix: string): ObjectStor
       for await (const object of store.list(`${prefix}/${below}`, options))
         yield { ...object, key: object.key.slice(prefix.length + 1) };
     },
-    scoped: (deeper) => scopeObjectStore(store, inner(deeper)),
+    scoped: (deeper) => {
+      checkKey(deeper, 'prefix');
+      return scopeObjectStore(store, inner(deeper));
+    },
   };
 }

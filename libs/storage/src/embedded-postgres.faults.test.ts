@@ -1,0 +1,226 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cp, readdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AppError, silentLogger } from '@flywheel/core';
+import { eventually, temporaryFolder } from '@flywheel/core/testing';
+import { startEmbeddedPostgres } from './embedded-postgres.ts';
+import { isRunning } from './process-identity.ts';
+import { openSql } from './sql.ts';
+import { typescriptLoader } from './typescript-loader.ts';
+
+const log = silentLogger;
+const tally = [
+  { name: '0001-tally', sql: 'create table tally (writer int, n int, primary key (writer, n))' },
+];
+
+describe('the embedded PostgreSQL under faults', () => {
+  const initialized = temporaryFolder();
+  const clones: Disposable[] = [initialized];
+  beforeAll(async () => {
+    const made = await startEmbeddedPostgres({ folder: initialized.path, port: 0, log });
+    await made[Symbol.asyncDispose]();
+  });
+  afterAll(() => {
+    for (const clone of clones) clone[Symbol.dispose]();
+  });
+
+  /** A fresh folder with an empty database, without the wait for its making. */
+  const freshFolder = async () => {
+    const folder = temporaryFolder();
+    clones.push(folder);
+    await cp(initialized.path, folder.path, { recursive: true });
+    return folder.path;
+  };
+  const start = (folder: string, port = 0) => startEmbeddedPostgres({ folder, port, log });
+  const open = (url: string) => openSql({ url, schema: 'fault', migrations: tally, log });
+
+  it('loses no acknowledged commit when it is killed under load, again and again', async () => {
+    const folder = await freshFolder();
+    const acknowledged: string[] = [];
+    let nextN = 0;
+
+    for (let round = 0; round < 4; round++) {
+      const server = await start(folder);
+      const sql = await open(server.url);
+      const { pid } = holderOf(folder);
+      const writers = [0, 1, 2].map(async (writer) => {
+        for (;;) {
+          const n = nextN++;
+          const row = `${writer}:${n}`;
+          if (writer === 0) await sql.query('insert into tally values ($1, $2)', [writer, n]);
+          else
+            await sql.transaction(async (tx) => {
+              await tx.query('insert into tally values ($1, $2)', [writer, n]);
+              await tx.query('select count(*) from tally');
+            });
+          acknowledged.push(row);
+        }
+      });
+      const outcomes = Promise.allSettled(writers);
+      const enough = acknowledged.length + 60;
+      await eventually(() => expect(acknowledged.length).toBeGreaterThan(enough), {
+        withinMs: 30_000,
+      });
+
+      process.kill(pid, 'SIGKILL');
+
+      expect(await server.exited).toEqual({ code: null, signal: 'SIGKILL' });
+      for (const outcome of await outcomes)
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
+      await sql[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    }
+
+    await using server = await start(folder);
+    await using sql = await open(server.url);
+    const rows = await sql.query<{ row: string }>(`select writer || ':' || n as row from tally`);
+    const kept = new Set(rows.map(({ row }) => row));
+    expect(acknowledged.filter((row) => !kept.has(row))).toEqual([]);
+    expect(rows.length - acknowledged.length).toBeLessThanOrEqual(4 * 3);
+  });
+
+  it('lets a client go on by itself after a restart', async () => {
+    const folder = await freshFolder();
+    const first = await start(folder);
+    await using sql = await open(first.url);
+    await sql.query('insert into tally values (1, 1)');
+    process.kill(holderOf(folder).pid, 'SIGKILL');
+    await first.exited;
+    await expect(sql.query('select 1')).rejects.toMatchObject({
+      code: 'unavailable',
+      retryable: true,
+    });
+
+    await using second = await start(folder, first.port);
+    expect(second.url).toBe(first.url);
+
+    await eventually(async () => {
+      expect(await sql.query('select n from tally')).toEqual([{ n: 1 }]);
+    });
+  });
+
+  it('refuses a second server on the same folder at once, and the first is unharmed', async () => {
+    const folder = await freshFolder();
+    await using server = await start(folder);
+    await using sql = await open(server.url);
+
+    const refusals = await Promise.allSettled([start(folder), start(folder)]);
+
+    for (const refusal of refusals)
+      expect(refusal).toMatchObject({
+        status: 'rejected',
+        reason: {
+          code: 'conflict',
+          message: 'data folder is in use',
+          details: { pid: holderOf(folder).pid },
+        },
+      });
+    await sql.query('insert into tally values (1, 2)');
+    expect(await sql.query('select n from tally')).toEqual([{ n: 2 }]);
+  });
+
+  it('lets one of many that start at once have the folder', async () => {
+    const folder = await freshFolder();
+
+    const outcomes = await Promise.allSettled([start(folder), start(folder), start(folder)]);
+
+    const servers = outcomes.flatMap((outcome) =>
+      outcome.status === 'fulfilled' ? [outcome.value] : [],
+    );
+    expect(servers).toHaveLength(1);
+    for (const server of servers) await server[Symbol.asyncDispose]();
+    expect(await readdir(folder)).toEqual(['pg']);
+  });
+
+  it.each([
+    ['a dead process', () => ({ pid: 4_194_301, parentPid: 4_194_301, startedAt: '1' })],
+    [
+      'a process whose pid was given to another',
+      () => ({ pid: process.pid, parentPid: 1, startedAt: '1' }),
+    ],
+  ])('takes over the lock of %s', async (_who, holder) => {
+    const folder = await freshFolder();
+    writeFileSync(join(folder, 'lock'), JSON.stringify(holder()));
+
+    await using server = await start(folder);
+
+    expect(server.port).toBeGreaterThan(0);
+    expect(holderOf(folder).pid).not.toBe(holder().pid);
+  });
+
+  it('takes over a lock that was cut off while it was written', async () => {
+    const folder = await freshFolder();
+    writeFileSync(join(folder, 'lock'), '{"pid":');
+
+    await using server = await start(folder);
+
+    expect(server.port).toBeGreaterThan(0);
+    expect(holderOf(folder).pid).toBeGreaterThan(0);
+  });
+
+  it('says so when its port is taken, and leaves the folder free', async () => {
+    const folder = await freshFolder();
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+
+    const refused = (await start(folder, port).catch((error: unknown) => error)) as AppError;
+
+    expect(refused).toMatchObject({
+      code: 'conflict',
+      message: 'port is already in use',
+      details: { port },
+    });
+    other.close();
+    await once(other, 'close');
+    await using server = await start(folder, port);
+    expect(server.port).toBe(port);
+  });
+
+  it('ends with its parent, also when the parent is killed, and a restart needs no hand', async () => {
+    const folder = await freshFolder();
+    const parent = fork(
+      fileURLToPath(new URL('embedded-postgres-parent.ts', import.meta.url)),
+      [folder],
+      {
+        execArgv: typescriptLoader(),
+      },
+    );
+    await once(parent, 'message');
+    const { pid } = holderOf(folder);
+
+    parent.kill('SIGKILL');
+    await exitOf(parent);
+
+    await using server = await start(folder);
+    expect(server.port).toBeGreaterThan(0);
+    expect(holderOf(folder).pid).not.toBe(pid);
+    await eventually(() => expect(isRunning(pid)).toBe(false));
+  });
+
+  it('stops cleanly within a second and gives its folder back', async () => {
+    const folder = await freshFolder();
+    const server = await start(folder);
+    await using sql = await open(server.url);
+    await sql.query('select 1');
+
+    await server[Symbol.asyncDispose]();
+
+    expect(await server.exited).toEqual({ code: 0, signal: null });
+    expect(await readdir(folder)).toEqual(['pg']);
+    await expect(sql.query('select 1')).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+function holderOf(folder: string): { pid: number } {
+  return JSON.parse(readFileSync(join(folder, 'lock'), 'utf8')) as { pid: number };
+}
+
+async function exitOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}

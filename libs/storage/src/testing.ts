@@ -1,0 +1,3 @@
+export { describeSql } from './sql.contract.ts';
+export { describeOnlineStore } from './online-store.contract.ts';
+export { describeObjectStore } from './object-store.contract.ts';
