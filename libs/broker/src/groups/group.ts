@@ -247,8 +247,10 @@ export class Group {
     if (this.#state === 'PreparingRebalance') return;
     this.#isDelayed = this.#state === 'Empty' && this.#options.initialRebalanceDelayMs > 0;
     this.#state = 'PreparingRebalance';
-    for (const member of this.#members.values())
+    for (const member of this.#members.values()) {
+      if (member.syncing) this.#startSession(member); // it has its whole session to come back
       member.answerSync({ error: errorCodes.rebalanceInProgress, assignment: emptyBytes });
+    }
     clearTimeout(this.#rebalanceTimer);
     this.#rebalanceTimer = this.#isDelayed
       ? setTimeout(() => this.#endDelay(), this.#options.initialRebalanceDelayMs)

@@ -17,8 +17,8 @@ const segmentName = '00000000000000000000.log';
 function openLogs(disk: Disk = realDisk) {
   const scope = new Scope();
   const fatal: unknown[] = [];
-  const open = (folder: string, segmentBytes = 1_000_000) =>
-    PartitionLog.open(
+  const open = async (folder: string, segmentBytes = 1_000_000) => {
+    const log = await PartitionLog.open(
       folder,
       0,
       () => ({ maxMessageBytes: 1_000_000, segmentBytes, requiresKeys: false }),
@@ -32,6 +32,9 @@ function openLogs(disk: Disk = realDisk) {
         onFatal: (error) => fatal.push(error),
       },
     );
+    scope.defer(() => log.close());
+    return log;
+  };
   return { open, fatal, [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose]() };
 }
 
@@ -295,6 +298,8 @@ describe('a full disk', () => {
         onFatal: (error) => fatal.push(error),
       },
     );
+
+    scope.defer(() => log.close());
 
     await expect(append(log, aBatch({ records: [{ value: 'v' }] }))).rejects.toThrow('EIO');
 

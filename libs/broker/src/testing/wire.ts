@@ -79,7 +79,7 @@ export async function produceOne(
 ): Promise<{ error: number; baseOffset: number }> {
   const request = produceRequest(name, records, options);
   const { topics } = await client.call(wire.produce, options.version ?? 8, request);
-  const { error, baseOffset } = topics[0]!.partitions[0]!;
+  const { error, baseOffset } = only(only(topics).partitions);
   return { error, baseOffset };
 }
 
@@ -128,6 +128,12 @@ export async function fetchOne(
   options: Parameters<typeof fetchRequest>[2] = {},
 ) {
   const { topics } = await client.call(wire.fetch, 11, fetchRequest(name, offset, options));
-  const found = topics[0]!.partitions[0]!;
+  const found = only(only(topics).partitions);
   return { ...found, bytes: Buffer.concat([...(found.records ?? [])]) };
+}
+
+function only<T>(items: readonly T[]): T {
+  const [first] = items;
+  if (first === undefined || items.length > 1) throw new Error(`${items.length} instead of 1`);
+  return first;
 }
