@@ -22,7 +22,10 @@ export const prediction = z.object({
   atMs: epochMs,
   /** When the router answered, wall clock. */
   answeredMs: epochMs,
+  /** From the request's arrival to its answer, features joined. */
   latencyMs: z.number().nonnegative(),
+  /** What the model itself took for the row: comparable with a shadow's. */
+  modelMs: z.number().nonnegative().nullable(),
   status: z.enum(['answered', 'failed']),
   error: z.string().nullable(),
   entities: z.record(z.string(), scalar),
@@ -63,9 +66,16 @@ export const shadowPrediction = z.object({
   /** Why it was shed or failed. */
   reason: z.string().nullable(),
   score: z.number().nullable(),
-  latencyMs: z.number().nullable(),
-  /** Score and latency of the variant that answered the caller, for pairing. */
-  answered: z.object({ variant: name, score: z.number().nullable(), latencyMs: z.number() }),
+  /** What the model took for the row. */
+  modelMs: z.number().nullable(),
+  /** Score and model time of the variant that answered the caller, for pairing. */
+  answered: z.object({
+    variant: name,
+    model: name,
+    version: count,
+    score: z.number().nullable(),
+    modelMs: z.number().nullable(),
+  }),
 });
 export type ShadowPrediction = z.output<typeof shadowPrediction>;
 

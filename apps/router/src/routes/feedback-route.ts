@@ -1,0 +1,30 @@
+import { invalid } from '@flywheel/core';
+import type { Clock } from '@flywheel/core';
+import { router } from '@flywheel/contracts';
+import type { Bus } from '@flywheel/kafka';
+import type { ServiceContext } from '@flywheel/runtime';
+import type { RouteTable } from '../routing/route-table.ts';
+
+/** Outcomes that callers report: acknowledged once they are in the log. The same item again has the same id. */
+export function feedbackRoute(
+  http: ServiceContext<unknown>['http'],
+  { table, bus, clock }: { table: RouteTable; bus: Pick<Bus, 'publishAll'>; clock: Clock },
+): void {
+  http.operation(router.sendFeedback, async ({ body }) => {
+    const now = new Date(clock.nowMs()).toISOString();
+    const items = body.items.map((item, index): router.Feedback => {
+      if (!table.newest(item.endpoint))
+        throw invalid(`items[${index}].endpoint`, `there is no endpoint "${item.endpoint}"`);
+      return {
+        ...item,
+        id: item.id ?? `${item.prediction}/${item.revision}`,
+        knownAt: item.knownAt ?? now,
+      };
+    });
+    await bus.publishAll(
+      router.feedbackReceived,
+      items.map((data) => ({ data, id: data.id })),
+    );
+    return { accepted: items.length, ids: items.map((item) => item.id) };
+  });
+}
