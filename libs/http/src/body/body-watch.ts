@@ -4,7 +4,15 @@ import { invalid } from '@flywheel/core';
 /** Below this many bytes per idle time a sender counts as stalled, so that a trickle is no way round the limit. */
 const PROGRESS_BYTES = 1024;
 
-type Watched = { bytes: number; sinceMs: number; readonly fail: (error: Error) => void };
+/** A body being read. */
+export type WatchedBody = {
+  readonly raw: IncomingMessage;
+  /** Whether something that has arrived still waits to be read: then the sender is not to blame. */
+  isBehind(): boolean;
+  fail(error: Error): void;
+};
+
+type Progress = { bytes: number; sinceMs: number };
 
 /**
  * Ends requests whose body stops coming, so that slow senders cannot hold connections for ever. A body that
@@ -12,7 +20,8 @@ type Watched = { bytes: number; sinceMs: number; readonly fail: (error: Error) =
  */
 export class BodyWatch implements Disposable {
   readonly #idleMs: number;
-  readonly #watched = new Map<IncomingMessage, Watched>();
+  /** Progress is first noted by a sweep: most bodies are over before one comes. */
+  readonly #progressByBody = new Map<WatchedBody, Progress | undefined>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(idleMs: number) {
@@ -21,12 +30,12 @@ export class BodyWatch implements Disposable {
     this.#timer.unref();
   }
 
-  add(raw: IncomingMessage, fail: (error: Error) => void): void {
-    this.#watched.set(raw, { bytes: raw.socket.bytesRead, sinceMs: performance.now(), fail });
+  add(body: WatchedBody): void {
+    this.#progressByBody.set(body, undefined);
   }
 
-  remove(raw: IncomingMessage): void {
-    this.#watched.delete(raw);
+  remove(body: WatchedBody): void {
+    this.#progressByBody.delete(body);
   }
 
   [Symbol.dispose](): void {
@@ -34,15 +43,13 @@ export class BodyWatch implements Disposable {
   }
 
   #sweep(nowMs: number): void {
-    for (const [raw, entry] of this.#watched) {
-      const bytes = raw.socket.bytesRead;
-      const readerIsSlow = raw.readableLength > 0;
-      if (readerIsSlow || bytes - entry.bytes >= PROGRESS_BYTES) {
-        entry.bytes = bytes;
-        entry.sinceMs = nowMs;
-      } else if (nowMs - entry.sinceMs >= this.#idleMs) {
-        this.#watched.delete(raw);
-        entry.fail(invalid('body', 'must keep arriving', { idleMs: this.#idleMs }));
+    for (const [body, progress] of this.#progressByBody) {
+      const bytes = body.raw.socket.bytesRead;
+      const hasMoved = progress === undefined || bytes - progress.bytes >= PROGRESS_BYTES;
+      if (hasMoved || body.isBehind()) this.#progressByBody.set(body, { bytes, sinceMs: nowMs });
+      else if (nowMs - progress.sinceMs >= this.#idleMs) {
+        this.#progressByBody.delete(body);
+        body.fail(invalid('body', 'must keep arriving', { idleMs: this.#idleMs }));
       }
     }
   }

@@ -10,7 +10,7 @@ import {
   tooLarge,
 } from './body-encoding.ts';
 import type { BodyEncoding } from './body-encoding.ts';
-import type { BodyWatch } from './body-watch.ts';
+import type { BodyWatch, WatchedBody } from './body-watch.ts';
 
 export type BodySource = {
   readonly raw: IncomingMessage;
@@ -38,34 +38,72 @@ export function readBody(source: BodySource): Promise<Buffer> | Buffer {
 const EMPTY = Buffer.alloc(0);
 
 function readBytes({ raw, response, limitBytes, watch }: BodySource): Promise<Buffer> {
+  if (Number(raw.headers['content-length']) > limitBytes)
+    return Promise.reject(tooLarge(limitBytes));
+  sendContinue(raw, response);
   return new Promise((resolve, reject) => {
-    if (Number(raw.headers['content-length']) > limitBytes) {
-      reject(tooLarge(limitBytes));
-      return;
-    }
-    sendContinue(raw, response);
-    const chunks: Buffer[] = [];
-    let sizeBytes = 0;
-    const settle = (error: Error | undefined) => {
-      raw.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
-      watch.remove(raw);
-      if (error) {
-        raw.on('error', ignore); // a reset may still follow
-        reject(error);
-      } else
-        resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, sizeBytes));
-    };
-    const onData = (chunk: Buffer) => {
-      sizeBytes += chunk.length;
-      if (sizeBytes > limitBytes) settle(tooLarge(limitBytes));
-      else chunks.push(chunk);
-    };
-    const onEnd = () => settle(undefined);
-    const onError = (cause: Error) => settle(gone(cause));
-    const onClose = () => settle(gone(undefined));
-    raw.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
-    watch.add(raw, settle);
+    new BodyCollector({ raw, limitBytes, watch, resolve, reject }).start();
   });
+}
+
+type Collecting = Omit<BodySource, 'response'> & {
+  resolve(bytes: Buffer): void;
+  reject(error: Error): void;
+};
+
+/** Gathers the chunks of one body. Listeners stay: `error` must have one for as long as the request lives. */
+class BodyCollector implements WatchedBody {
+  readonly raw: IncomingMessage;
+  readonly #deps: Collecting;
+  readonly #chunks: Buffer[] = [];
+  #sizeBytes = 0;
+  #isSettled = false;
+
+  constructor(deps: Collecting) {
+    this.raw = deps.raw;
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#deps.watch.add(this);
+    this.raw
+      .on('data', (chunk: Buffer) => this.#take(chunk))
+      .on('end', () => this.#finish())
+      .on('error', (cause: Error) => this.fail(gone(cause)));
+  }
+
+  isBehind(): boolean {
+    return false;
+  }
+
+  fail(error: Error): void {
+    if (this.#settle()) this.#deps.reject(error);
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#isSettled) return;
+    this.#sizeBytes += chunk.length;
+    if (this.#sizeBytes > this.#deps.limitBytes) this.fail(tooLarge(this.#deps.limitBytes));
+    else this.#chunks.push(chunk);
+  }
+
+  #finish(): void {
+    if (!this.#settle()) return;
+    const [only] = this.#chunks;
+    // each chunk owns its memory, so that a single one needs no copy
+    this.#deps.resolve(
+      only !== undefined && this.#chunks.length === 1
+        ? only
+        : Buffer.concat(this.#chunks, this.#sizeBytes),
+    );
+  }
+
+  #settle(): boolean {
+    if (this.#isSettled) return false;
+    this.#isSettled = true;
+    this.#deps.watch.remove(this);
+    return true;
+  }
 }
 
 /** The body as a stream that reads no faster than it is read; it fails with the errors of `readBody`. */
@@ -82,12 +120,17 @@ export function streamBody(source: BodySource): Readable {
     if (!raw.complete) limited.destroy(gone(cause));
   };
   raw.on('error', onLost).on('close', onLost);
-  watch.add(raw, (error) => limited.destroy(error));
+  const watched: WatchedBody = {
+    raw,
+    isBehind: () => limited.readableLength + limited.writableLength + raw.readableLength > 0,
+    fail: (error) => limited.destroy(error),
+  };
+  watch.add(watched);
   // never `pipeline`: it would destroy the socket and with it the reply that tells what was wrong
   raw.pipe(first);
-  raw.once('end', () => watch.remove(raw));
+  raw.once('end', () => watch.remove(watched));
   limited.on('error', ignore).once('close', () => {
-    watch.remove(raw);
+    watch.remove(watched);
     raw.unpipe(first);
     if (first !== limited) first.destroy();
   });

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorTable, toAppError } from '@flywheel/core';
 import type { AppError, Logger } from '@flywheel/core';
@@ -49,16 +50,17 @@ export class Exchange {
     const limitBytes =
       route.bodyLimitBytes ??
       (route.body === 'stream' ? Number.POSITIVE_INFINITY : this.#deps.defaultBodyLimitBytes);
+    const readParams = paramsReader(route.path);
     return (request, reply) => {
       const source = { raw: request.raw, response: reply.raw, limitBytes, watch: this.#deps.watch };
-      const params = paramsOf(request, route);
-      void this.#count(route, request, reply, () => this.#answer(route, params, source, reply));
+      const params = readParams(request.params as Params);
+      void this.#count(route, request, () => this.#answer(route, params, source, reply));
     };
   }
 
   /** Answers a request that found no route. */
   refuse(subject: Subject, reply: FastifyReply, error: AppError, answer: RawReply = {}): void {
-    void this.#count(subject, reply.request, reply, () =>
+    void this.#count(subject, reply.request, () =>
       Promise.resolve(this.#fail(subject, reply, error, answer)),
     );
   }
@@ -66,7 +68,6 @@ export class Exchange {
   async #count(
     subject: Subject,
     request: FastifyRequest,
-    reply: FastifyReply,
     work: () => Promise<number>,
   ): Promise<void> {
     const { metrics, tracing } = this.#deps;
@@ -85,11 +86,7 @@ export class Exchange {
             work,
           );
     metrics?.answered(
-      {
-        service: subject.service,
-        operation: subject.name,
-        status: reply.raw.destroyed && !reply.raw.writableFinished ? GONE : status,
-      },
+      { service: subject.service, operation: subject.name, status },
       (performance.now() - startedMs) / 1000,
     );
   }
@@ -100,21 +97,27 @@ export class Exchange {
     source: BodySource,
     reply: FastifyReply,
   ): Promise<number> {
+    let body: unknown;
     try {
       checkParams(params);
       const pattern = route.path;
       const read = bodyFor(route, source);
-      const body: unknown = read instanceof Promise ? await read : read;
+      body = read instanceof Promise ? await read : read;
       const request = new IncomingRequest(source.raw, source.response, { params, pattern, body });
       // the kind of the route decided how the body was read
       const answer = await (route.handler as (request: RawRequest) => Promise<RawReply> | RawReply)(
         request,
       );
-      const sent = sendReply(reply, answer, this.#sendOptions());
-      if (sent !== undefined) await sent;
+      if (clientIsGone(reply)) return giveUp(answer);
+      const ending = sendReply(reply, answer, this.#sendOptions());
+      const end = ending === undefined ? 'whole' : await ending;
+      if (end === 'gone') return GONE;
+      if (end !== 'whole') this.#log(route, reply, toAppError(end), 500);
       return answer.status ?? 200;
     } catch (thrown) {
       return this.#fail(route, reply, toAppError(thrown), {});
+    } finally {
+      if (body instanceof Readable) body.destroy(); // what the handler left unread, nobody will read
     }
   }
 
@@ -127,6 +130,7 @@ export class Exchange {
     const shape = subject.errors ?? this.#deps.shapes.of(pathOf(reply.request.raw.url ?? '/'));
     const { status, headers, body } = errorReply(known, shape, answer);
     this.#log(subject, reply, error, status);
+    if (clientIsGone(reply)) return GONE;
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();
       return status;
@@ -152,14 +156,25 @@ export class Exchange {
 /** The status of a request whose client left before the reply (nginx's word for it). */
 const GONE = 499;
 
+/** Asked before a reply is sent: afterwards a detached response looks the same either way. */
+function clientIsGone({ raw, request }: FastifyReply): boolean {
+  return raw.destroyed || raw.socket?.destroyed === true || request.raw.readableAborted;
+}
+
+function giveUp({ body }: RawReply): typeof GONE {
+  if (body instanceof Readable) body.destroy();
+  return GONE;
+}
+
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
 
-function paramsOf(request: FastifyRequest, route: RawRoute): Readonly<Record<string, string>> {
-  const params = request.params as Record<string, string>;
-  if (route.path.endsWith('/*')) {
-    return Object.fromEntries(Object.entries(params).filter(([name]) => name !== '*'));
-  }
-  return route.path.includes(':') ? params : NO_PARAMS;
+type Params = Readonly<Record<string, string>>;
+
+/** How the parameters of `pattern` are taken from what the router found: the wildcard is none of them. */
+function paramsReader(pattern: string): (found: Params) => Params {
+  if (!pattern.includes(':')) return () => NO_PARAMS;
+  if (!pattern.endsWith('/*')) return (found) => found;
+  return (found) => Object.fromEntries(Object.entries(found).filter(([name]) => name !== '*'));
 }
 
 function bodyFor(route: RawRoute, source: BodySource): unknown {

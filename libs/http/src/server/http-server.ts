@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Operation } from '@flywheel/contracts';
 import { AppError, invalid } from '@flywheel/core';
@@ -99,6 +100,7 @@ class FastifyHttpServer implements HttpServer {
   readonly #eventStreams = new Set<() => void>();
   readonly #exchange: Exchange;
   readonly #fastify: FastifyInstance;
+  readonly #sockets = new Set<Socket>();
   #isReady = false;
   #isDraining = false;
   #routesAreFixed = false;
@@ -122,6 +124,10 @@ class FastifyHttpServer implements HttpServer {
       headersTimeoutMs: options.headersTimeoutMs ?? 15_000,
       keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 72_000,
       refusePath: (kind, reply) => this.#refusePath(kind, reply),
+    });
+    this.#fastify.server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
     const builtIns = builtInRoutes({
       notReady: () => this.#notReady(),
@@ -196,6 +202,8 @@ class FastifyHttpServer implements HttpServer {
   async [Symbol.asyncDispose](): Promise<void> {
     this.drain();
     const { server } = this.#fastify;
+    // a connection that never asked anything does not count as idle and would be waited for
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
     const timer = setTimeout(
       () => server.closeAllConnections(),
       this.#options.closeGraceMs ?? 3_000,

@@ -19,12 +19,15 @@ export type SendOptions = {
   readonly eventStreams: OpenStreams;
 };
 
-/** Sends a reply; resolves at once, for a stream when it has ended, and rejects if one fails before its first byte. */
+/** How a streamed reply ended; an error if it broke off after its first byte. */
+export type StreamEnd = 'whole' | 'gone' | Error;
+
+/** Sends a reply; for a stream, resolves when it has ended and rejects if it fails before its first byte. */
 export function sendReply(
   reply: FastifyReply,
   answer: RawReply,
   options: SendOptions,
-): Promise<void> | undefined {
+): Promise<StreamEnd> | undefined {
   const { body } = answer;
   const unread = bodyIsUnread(reply);
   reply.code(answer.status ?? 200);
@@ -80,6 +83,7 @@ function sendAndLinger(reply: FastifyReply, payload: string | Buffer | undefined
     raw.end();
   };
   const timer = setTimeout(finish, LINGER_MS);
+  request.raw.unpipe(); // a stage that nobody reads any more would hold it back
   request.raw.on('end', finish).on('close', finish).on('error', finish).resume();
 }
 
@@ -87,7 +91,7 @@ async function sendStream(
   reply: FastifyReply,
   body: Readable,
   options: SendOptions,
-): Promise<void> {
+): Promise<StreamEnd> {
   const { raw } = reply;
   const isEvents = String(reply.getHeader('content-type')).startsWith('text/event-stream');
   raw.once('close', () => body.destroy());
@@ -98,7 +102,7 @@ async function sendStream(
   if (reply.request.method === 'HEAD') {
     body.destroy();
     raw.end();
-    return;
+    return 'whole';
   }
   raw.flushHeaders();
   const end = () => {
@@ -106,8 +110,12 @@ async function sendStream(
     raw.end();
   };
   if (isEvents) options.eventStreams.add(end);
-  await new Promise<void>((resolve) => pipeline(body, raw, () => resolve()));
+  const error = await new Promise<Error | null>((resolve) => {
+    pipeline(body, raw, (failure) => resolve(failure ?? null));
+  });
   options.eventStreams.delete(end);
+  if (error === null || raw.writableEnded) return 'whole';
+  return 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE' ? 'gone' : error;
 }
 
 function firstChunk(body: Readable): Promise<void> {
