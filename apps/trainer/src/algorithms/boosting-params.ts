@@ -1,4 +1,5 @@
 import { invalid } from '@flywheel/core';
+import { refuseUnknownParams, withoutUndefined } from './check-params.ts';
 
 export type BoostingParams = {
   /** Boosting rounds; 0 gives the base rate. */
@@ -43,8 +44,11 @@ export const boostingDefaults: BoostingParams = Object.freeze({
   featureFraction: 1,
 });
 
-/** Fills in the defaults and refuses values out of range, naming the field. */
+const optionalNames = ['startingProbability', 'earlyStopping'];
+
+/** Fills in the defaults and refuses unknown names and values out of range, naming the field. */
 export function checkBoostingParams(given: Partial<BoostingParams>): BoostingParams {
+  refuseUnknownParams(given, [...Object.keys(boostingDefaults), ...optionalNames]);
   const params = { ...boostingDefaults, ...withoutUndefined(given) };
   checkInteger(params, 'trees', 0, 100_000);
   checkInteger(params, 'maxLeaves', 2, 65_536);
@@ -62,7 +66,17 @@ export function checkBoostingParams(given: Partial<BoostingParams>): BoostingPar
   const { startingProbability } = params;
   if (startingProbability !== undefined && !(startingProbability > 0 && startingProbability < 1))
     throw invalid('params.startingProbability', 'must lie between 0 and 1');
+  if (params.earlyStopping) checkEarlyStopping(params.earlyStopping);
   return params;
+}
+
+function checkEarlyStopping({ metric, patience }: EarlyStoppingParams): void {
+  if (!['logLoss', 'auc'].includes(metric))
+    throw invalid('params.earlyStopping.metric', 'must be logLoss or auc', { value: metric });
+  if (!Number.isInteger(patience) || patience < 1)
+    throw invalid('params.earlyStopping.patience', 'must be an integer of at least 1', {
+      value: patience,
+    });
 }
 
 type NumericParam = {
@@ -79,8 +93,8 @@ function checkInteger(
   least: number,
   most: number,
 ): void {
-  const value = params[name];
-  if (!Number.isInteger(value) || value < least || value > most)
+  const value: unknown = params[name];
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
     throw invalid(`params.${name}`, `must be an integer from ${least} to ${most}`, { value });
 }
 
@@ -93,8 +107,4 @@ function checkRange(
   const value = params[name];
   if (!Number.isFinite(value) || !isRight(value))
     throw invalid(`params.${name}`, `must be a number ${rule}`, { value });
-}
-
-function withoutUndefined<T extends object>(given: T): T {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
 }

@@ -11,7 +11,22 @@ const LARGEST_EXPONENT = 1023;
 const SMALLEST_EXPONENT = -1074;
 const powersOfTwo = tabulatePowersOfTwo();
 
-const EXP_TERMS = 13;
+/** 1/12!, 1/11!, ..., 1/1!, 1/0! */
+const EXP_COEFFICIENTS = Float64Array.of(
+  1 / 479001600,
+  1 / 39916800,
+  1 / 3628800,
+  1 / 362880,
+  1 / 40320,
+  1 / 5040,
+  1 / 720,
+  1 / 120,
+  1 / 24,
+  1 / 6,
+  1 / 2,
+  1,
+  1,
+);
 const LOG_TERMS = 12;
 
 /** 2 to an integer power; 0 below the smallest subnormal, Infinity above the largest power. */
@@ -28,8 +43,9 @@ export function exp(x: number): number {
   if (x < -745.1332191019412) return 0;
   const k = Math.round(x * INVERSE_LN2);
   const r = x - k * LN2_HIGH - k * LN2_LOW;
-  let sum = 1;
-  for (let term = EXP_TERMS; term >= 1; term--) sum = 1 + (sum * r) / term;
+  let sum = 1 / 6227020800;
+  for (let term = 0; term < EXP_COEFFICIENTS.length; term++)
+    sum = sum * r + (EXP_COEFFICIENTS[term] as number);
   const half = k >> 1;
   return sum * powerOfTwo(half) * powerOfTwo(k - half);
 }

@@ -1,5 +1,3 @@
-import { invalid } from '@flywheel/core';
-
 export type Direction = 'minimize' | 'maximize';
 
 /**
@@ -14,8 +12,6 @@ export class EarlyStopping {
   #bestValue = Infinity;
 
   constructor(options: { readonly patience: number; readonly direction: Direction }) {
-    if (!Number.isInteger(options.patience) || options.patience < 1)
-      throw invalid('earlyStopping.patience', 'must be an integer of at least 1');
     this.#patience = options.patience;
     this.#sign = options.direction === 'minimize' ? 1 : -1;
   }
