@@ -43,7 +43,7 @@ export function run(
   });
 }
 
-/** Like `run`, but a failing command throws with the last lines of what it printed. */
+/** Like `run`, but a failing command throws with the lines of its output that tell why. */
 export async function runOrThrow(
   command: string,
   args: readonly string[],
@@ -52,7 +52,7 @@ export async function runOrThrow(
   const { code, output } = await run(command, args, options);
   if (code !== 0)
     throw new Error(
-      `${command} ${args[0] ?? ''} failed (exit ${code ?? 'by signal'}): ${lastLines(output, 5)}`,
+      `${command} ${args[0] ?? ''} failed (exit ${code ?? 'by signal'}): ${tellingLines(output)}`,
     );
   return output;
 }
@@ -81,6 +81,12 @@ export function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** The first lines that speak of an error (the last ones are often advice), else the last ones. */
+function tellingLines(output: string): string {
+  const errors = output.split('\n').filter((line) => /error|fail|cannot|denied/i.test(line));
+  return errors.length > 0 ? errors.slice(0, 3).join('\n') : lastLines(output, 4);
 }
 
 export function lastLines(text: string, count: number): string {

@@ -11,6 +11,7 @@ import type { Settings } from './settings.ts';
 
 const version = '3.9.2';
 const logBinding = '1.7.36';
+const copyJars = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 const jvmFlags = [
   '-Xms512m',
   '-Xmx512m',
@@ -101,7 +102,7 @@ async function downloadJars(folder: string, debian: DebianPackages, report: Repo
   report(`downloading Apache Kafka ${version} from Maven Central (58 MB, once)`);
   writeFileSync(join(folder, 'pom.xml'), pom());
   const download = (): Promise<string> =>
-    runOrThrow('mvn', ['-B', '-q', 'dependency:copy-dependencies', '-DoutputDirectory=libs'], {
+    runOrThrow('mvn', ['-B', '-q', copyJars, '-DoutputDirectory=libs'], {
       cwd: folder,
       withinMs: 1_200_000,
     });
