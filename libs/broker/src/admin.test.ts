@@ -1,16 +1,23 @@
-import { ConfigResourceTypes } from 'kafkajs';
-import type { Admin, Kafka } from 'kafkajs';
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ConfigResourceTypes,
+  Kafka,
+  ResourcePatternTypes,
+} from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { Scope } from '@flywheel/core';
 import { eventually } from '@flywheel/core/testing';
 import { describe, expect, it } from 'vitest';
 import { startTestBroker } from './testing.ts';
-import { kafkaFor } from './testing/kafka.ts';
+import { kafkaConfig } from './testing/kafka-config.ts';
 
 /** A broker, a kafkajs client and its admin; all closed together. */
 async function start(options: { retries?: number } = {}) {
   const scope = new Scope();
   const broker = scope.use(await startTestBroker({ defaultPartitions: 2 }));
-  const kafka = kafkaFor(broker, options);
+  const kafka = new Kafka(kafkaConfig(broker, options));
   const admin = kafka.admin();
   await admin.connect();
   scope.defer(() => admin.disconnect());
@@ -155,10 +162,10 @@ describe('the admin of kafkajs', () => {
   it('is told that there are no access rules', async () => {
     await using system = await start({ retries: 1 });
     const filter = {
-      resourceType: 2,
-      resourcePatternType: 3,
-      operation: 1,
-      permissionType: 1,
+      resourceType: AclResourceTypes.TOPIC,
+      resourcePatternType: ResourcePatternTypes.LITERAL,
+      operation: AclOperationTypes.READ,
+      permissionType: AclPermissionTypes.ALLOW,
       resourceName: 't',
       principal: 'User:x',
       host: '*',

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { Kafka } from 'kafkajs';
 import { Scope, silentLogger } from '@flywheel/core';
 import type { Logger } from '@flywheel/core';
 import { eventually, temporaryFolder } from '@flywheel/core/testing';
 import { describe, expect, it } from 'vitest';
 import { startBrokerProcess } from './broker-process.ts';
 import { aBatch } from './testing/a-batch.ts';
-import { kafkaFor } from './testing/kafka.ts';
+import { kafkaConfig } from './testing/kafka-config.ts';
 import { WireClient } from './testing/wire-client.ts';
 import { fetchOne, makeTopic, produceOne } from './testing/wire.ts';
 
@@ -124,7 +125,7 @@ describe('a broker process', () => {
       if (round === 0) await makeTopic(client, 't', { partitions });
       const target = acked.length + 1500;
       const producers = Array.from({ length: 4 }, async () => {
-        const producer = kafkaFor(broker, { retries: 0 }).producer({
+        const producer = new Kafka(kafkaConfig(broker, { retries: 0 })).producer({
           allowAutoTopicCreation: false,
         });
         await producer.connect();

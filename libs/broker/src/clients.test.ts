@@ -1,12 +1,10 @@
-import { CompressionTypes } from 'kafkajs';
-import type { Consumer, Kafka } from 'kafkajs';
-import { Scope } from '@flywheel/core';
+import { CompressionTypes, Kafka } from 'kafkajs';
+import { Scope, silentLogger } from '@flywheel/core';
 import { eventually, temporaryFolder } from '@flywheel/core/testing';
-import { silentLogger } from '@flywheel/core';
 import { describe, expect, it } from 'vitest';
 import { startBroker } from './broker.ts';
 import { startTestBroker } from './testing.ts';
-import { kafkaFor } from './testing/kafka.ts';
+import { kafkaConfig } from './testing/kafka-config.ts';
 import { WireClient } from './testing/wire-client.ts';
 import { makeTopic } from './testing/wire.ts';
 
@@ -17,20 +15,16 @@ async function start(partitions = 1) {
   await makeTopic(client, 't', { partitions });
   return {
     broker,
-    kafka: kafkaFor(broker),
+    kafka: new Kafka(kafkaConfig(broker)),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
 }
 
 /** A consumer that writes down what it sees; stopped with the scope. */
-async function consume(
-  kafka: Kafka,
-  scope: Scope,
-  options: { groupId?: string; onBatchEnd?: (consumer: Consumer) => Promise<void> } = {},
-) {
+async function consume(kafka: Kafka, scope: Scope) {
   const seen: { partition: number; offset: number; value: string }[] = [];
   const consumer = kafka.consumer({
-    groupId: options.groupId ?? 'g',
+    groupId: 'g',
     maxWaitTimeInMs: 100,
     heartbeatInterval: 100,
     sessionTimeout: 6000,
@@ -94,7 +88,7 @@ describe('kafkajs', () => {
     await using scope = new Scope();
     const options = { folder: temporary.path, log: silentLogger };
     const first = await startBroker({ ...options, port: 0 });
-    const kafka = kafkaFor(first, { retries: 20 });
+    const kafka = new Kafka(kafkaConfig(first, { retries: 20 }));
     await using client = await WireClient.connect(first);
     await makeTopic(client, 't');
     const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
@@ -106,7 +100,7 @@ describe('kafkajs', () => {
     await first[Symbol.asyncDispose]();
     await using second = await startBroker({ ...options, port: first.port });
     for (const value of numbers(10, 20)) await send(value);
-    const { seen } = await consume(kafkaFor(second), scope);
+    const { seen } = await consume(new Kafka(kafkaConfig(second)), scope);
 
     await eventually(() => expect(seen.map(({ value }) => value)).toEqual(numbers(0, 20)));
   });
@@ -138,7 +132,7 @@ describe('kafkajs', () => {
       await using broker = await startBroker({ ...options, port: 0 });
       await using client = await WireClient.connect(broker);
       await makeTopic(client, 't');
-      const kafka = kafkaFor(broker);
+      const kafka = new Kafka(kafkaConfig(broker));
       await sendAll(kafka, numbers(0, 10));
       const { seen, consumer } = await consume(kafka, scope);
       await eventually(() => expect(seen).toHaveLength(10));
@@ -146,7 +140,7 @@ describe('kafkajs', () => {
     }
 
     await using broker = await startBroker({ ...options, port: 0 });
-    const kafka = kafkaFor(broker);
+    const kafka = new Kafka(kafkaConfig(broker));
     await sendAll(kafka, numbers(10, 15));
     const { seen } = await consume(kafka, scope);
 
@@ -156,7 +150,7 @@ describe('kafkajs', () => {
   it('is told that a topic is absent and that a message is too large', async () => {
     await using system = await start();
     await using scope = new Scope();
-    const producer = kafkaFor(system.broker, { retries: 1 }).producer({
+    const producer = new Kafka(kafkaConfig(system.broker, { retries: 1 })).producer({
       allowAutoTopicCreation: true, // the client may ask; the broker does not
     });
     await producer.connect();
@@ -175,7 +169,7 @@ describe('kafkajs', () => {
   it('a hundred topics of three partitions are made and used without trouble', async () => {
     await using broker = await startTestBroker();
     await using scope = new Scope();
-    const kafka = kafkaFor(broker);
+    const kafka = new Kafka(kafkaConfig(broker));
     const admin = kafka.admin();
     await admin.connect();
     scope.defer(() => admin.disconnect());

@@ -15,8 +15,9 @@ describe('a data folder', () => {
       details: { pid: process.pid },
     });
     await first[Symbol.asyncDispose]();
-    await using _second = await lockFolder(temporary.path);
+    await using second = await lockFolder(temporary.path);
 
+    expect(second).toBeDefined();
     expect(readdirSync(temporary.path)).toEqual(['lock']);
   });
 

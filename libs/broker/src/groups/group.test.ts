@@ -35,6 +35,11 @@ function aSpeaker(joined: JoinAnswer, groupInstanceId: string | null = null) {
   return { memberId: joined.memberId, generationId: joined.generationId, groupInstanceId };
 }
 
+/** Some answers are there at once, some come later. */
+function all<T>(answers: readonly (T | Promise<T>)[]): Promise<T[]> {
+  return Promise.all(answers.map(async (answer) => answer));
+}
+
 /** Joined and synced by its leader, every member with its own id as assignment. */
 async function aStableGroup(...requests: Partial<JoinRequest>[]) {
   const { group, emptied } = aGroup();
@@ -44,13 +49,13 @@ async function aStableGroup(...requests: Partial<JoinRequest>[]) {
     const again = joined.map(({ memberId }, index) =>
       group.join(aJoin({ ...requests[index], memberId })),
     );
-    joined = await Promise.all([...again, newcomer]);
+    joined = await all([...again, newcomer]);
   }
   const assignments = joined.map(({ memberId }) => ({
     memberId,
     assignment: Buffer.from(memberId),
   }));
-  await Promise.all(
+  await all(
     joined.map((one, index) =>
       group.sync(aSpeaker(one, requests[index]?.groupInstanceId ?? null), assignments),
     ),
@@ -183,7 +188,7 @@ describe('a rebalance', () => {
       group.join(aJoin({ memberId: first.memberId, sessionTimeoutMs: 60_000 })),
       newcomer,
     ];
-    const [leader, follower] = (await Promise.all(both)) as [JoinAnswer, JoinAnswer];
+    const [leader, follower] = (await all(both)) as [JoinAnswer, JoinAnswer];
     const syncing = group.sync(aSpeaker(follower), []);
 
     await vi.advanceTimersByTimeAsync(30_000);
