@@ -11,6 +11,7 @@ import type { ErrorShape } from '../errors/error-shape.ts';
 import type { ErrorShapes } from '../errors/error-shapes.ts';
 import { CODE_HEADER, wireError } from '../errors/wire-error.ts';
 import { parseJson } from '../json/parse-json.ts';
+import type { BrowserGuard } from './browser-guard.ts';
 import { IncomingRequest } from './incoming-request.ts';
 import type { HttpMetrics, HttpTracing } from './ports.ts';
 import type { RawReply, RawRequest, RawRoute } from './raw-route.ts';
@@ -24,6 +25,7 @@ export type ExchangeDeps = {
   readonly tracing: HttpTracing | undefined;
   readonly shapes: ErrorShapes;
   readonly watch: BodyWatch;
+  readonly guard: BrowserGuard;
   readonly defaultBodyLimitBytes: number;
   readonly eventStreams: OpenStreams;
   isDraining(): boolean;
@@ -99,6 +101,7 @@ export class Exchange {
   ): Promise<number> {
     let body: unknown;
     try {
+      this.#deps.guard.check(source.raw.method, source.raw.headers);
       checkParams(params);
       const pattern = route.path;
       const read = bodyFor(route, source);

@@ -9,6 +9,7 @@ import { ErrorShapes } from '../errors/error-shapes.ts';
 import { DEFAULT_BODY_LIMIT_BYTES, LocalOperations } from '../operations/local-operations.ts';
 import { operationRoute } from '../operations/operation-route.ts';
 import type { OperationHandler } from '../operations/operation-route.ts';
+import { BrowserGuard } from './browser-guard.ts';
 import { builtInRoutes } from './built-in-routes.ts';
 import { createFastify } from './create-fastify.ts';
 import { Exchange } from './exchange.ts';
@@ -31,6 +32,8 @@ export type HttpServerOptions = {
   readonly statusConfig?: (() => object) | undefined;
   /** Also check replies of operations against their contracts: for tests and development. */
   readonly checkReplies?: boolean;
+  /** Names, besides addresses and localhost, that pages may be served from: behind a proxy, its name. */
+  readonly allowedHosts?: readonly string[];
   /** A request whose headers take longer is answered 408; 15 s unless given. */
   readonly headersTimeoutMs?: number;
   /** A body that stands still (or trickles) this long is given up; 30 s unless given. */
@@ -97,6 +100,7 @@ class FastifyHttpServer implements HttpServer {
   readonly #table = new RouteTable();
   readonly #shapes = new ErrorShapes();
   readonly #watch: BodyWatch;
+  readonly #guard: BrowserGuard;
   readonly #eventStreams = new Set<() => void>();
   readonly #exchange: Exchange;
   readonly #fastify: FastifyInstance;
@@ -109,6 +113,7 @@ class FastifyHttpServer implements HttpServer {
     this.#options = options;
     const defaultBodyLimitBytes = options.defaultBodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES;
     this.local = new LocalOperations(defaultBodyLimitBytes);
+    this.#guard = new BrowserGuard(options.allowedHosts ?? []);
     this.#watch = new BodyWatch(options.bodyIdleMs ?? 30_000);
     this.#exchange = new Exchange({
       log: options.log,
@@ -116,6 +121,7 @@ class FastifyHttpServer implements HttpServer {
       tracing: options.tracing,
       shapes: this.#shapes,
       watch: this.#watch,
+      guard: this.#guard,
       defaultBodyLimitBytes,
       eventStreams: this.#eventStreams,
       isDraining: () => this.#isDraining,
@@ -158,6 +164,7 @@ class FastifyHttpServer implements HttpServer {
 
   async listen(address: { port: number; host: string }): Promise<{ port: number }> {
     this.#fixRoutes();
+    this.#guard.bound(address.host);
     try {
       await this.#fastify.listen(address);
     } catch (cause) {
