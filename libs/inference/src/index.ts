@@ -27,7 +27,7 @@ export { readMlmodel } from './mlflow/mlmodel.ts';
 export type { Mlmodel } from './mlflow/mlmodel.ts';
 export { onnxFileName, pythonVersions, writeMlmodel } from './mlflow/write-mlmodel.ts';
 export type { MlmodelParts, PythonVersions } from './mlflow/write-mlmodel.ts';
-export { dtypeOf } from './mlflow/mlflow-signature.ts';
+export { schemaOfSpecs } from './mlflow/mlflow-signature.ts';
 export type {
   ColumnType,
   MlflowColumn,

@@ -1,6 +1,7 @@
 import { invalid } from '@flywheel/core';
 import { JsonScanner } from '../json/json-scanner.ts';
 import type { JsonObject, JsonValue } from '../json/json-scanner.ts';
+import type { TensorSpec } from '../signature/model-signature.ts';
 import type { Datatype } from '../tensors/datatype.ts';
 
 /** MLflow's scalar column types. */
@@ -31,6 +32,7 @@ export type MlflowSignature = {
   readonly outputs?: MlflowSchema;
 };
 
+/** Numpy's names. */
 const dtypes: Readonly<Record<Datatype, string>> = {
   BOOL: 'bool',
   UINT8: 'uint8',
@@ -47,9 +49,14 @@ const dtypes: Readonly<Record<Datatype, string>> = {
   BYTES: 'str',
 };
 
-/** Numpy's name for a datatype. */
-export function dtypeOf(datatype: Datatype): string {
-  return dtypes[datatype];
+/** The tensor form of a model's own inputs or outputs. */
+export function schemaOfSpecs(specs: readonly TensorSpec[]): MlflowSchema {
+  const tensors = specs.map(({ name, datatype, shape }) => ({
+    name,
+    dtype: dtypes[datatype],
+    shape,
+  }));
+  return { kind: 'tensors', tensors };
 }
 
 /** Reads one side of an MLmodel's signature, a JSON text inside the YAML. */
