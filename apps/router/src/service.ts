@@ -89,7 +89,7 @@ export const router = defineService({
         signal,
         prepared: () => models.keepOnly(table.digestsInUse()),
       }),
-      { onTombstone: ({ key }) => table.remove(key) },
+      { onTombstone: (key) => table.remove(key) },
     );
     bus.subscribeBatch(
       contracts.predictionsLogged,

@@ -16,6 +16,17 @@ import type { ShadowBooks } from './shadow-books.ts';
 type Logged = ReceivedEvent<EventData<typeof contracts.predictionsLogged>>;
 type Eligible = { prediction: router.Prediction; shadow: registry.Variant };
 
+type Parts = {
+  bus: Pick<Bus, 'publishAll'>;
+  sql: Sql;
+  offsets: SinkOffsets;
+  table: RouteTable;
+  books: ShadowBooks;
+  pool: ModelPool;
+  objects: PublicObjects;
+  log: Logger;
+};
+
 const GROUP = 'router.shadows';
 const BATCH = 50;
 const DEADLINE_MS = 30_000;
@@ -28,19 +39,10 @@ const SAMPLE_SALT = 'shadow';
  * publishing comes before the offset moves and carries stable ids, counting moves with it.
  */
 export class ShadowRunner {
-  readonly #parts: {
-    bus: Pick<Bus, 'publishAll'>;
-    sql: Sql;
-    offsets: SinkOffsets;
-    table: RouteTable;
-    books: ShadowBooks;
-    pool: ModelPool;
-    objects: PublicObjects;
-    log: Logger;
-  };
+  readonly #parts: Parts;
   readonly #unloadable = new Map<string, string>();
 
-  constructor(parts: ShadowRunner['#parts']) {
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 

@@ -1,0 +1,29 @@
+import { monitor, topics } from '@flywheel/contracts';
+import type { Bus } from '@flywheel/kafka';
+import type { ServiceContext } from '@flywheel/runtime';
+import type { Cases } from '../cases/cases.ts';
+
+const joined: ReadonlySet<string> = new Set([
+  topics.inferencePredictions.name,
+  topics.inferenceFeedback.name,
+  topics.inferenceShadows.name,
+]);
+
+/** How many predictions have met their outcome, and how far the monitor has read. */
+export function joinStatusRoute(
+  http: ServiceContext<unknown>['http'],
+  { cases, bus }: { cases: Cases; bus: Bus },
+): void {
+  http.operation(monitor.getJoinStatus, async ({ params }) => ({
+    ...(await cases.counts(params.endpoint)),
+    streams: bus
+      .positions()
+      .filter((position) => joined.has(position.topic))
+      .map(({ topic, partition, position, end }) => ({
+        topic,
+        partition,
+        position: String(position),
+        end: String(end),
+      })),
+  }));
+}
