@@ -67,23 +67,15 @@ describe('a broker process', () => {
       log: silentLogger,
     });
 
-    const samePort = startBrokerProcess({
-      folder: join(temporary.path, 'b'),
-      port: first.port,
-      log: silentLogger,
-    });
-    const sameFolder = startBrokerProcess({
-      folder: join(temporary.path, 'a'),
-      port: 0,
-      log: silentLogger,
-    });
+    const startOn = (folder: string, port: number) =>
+      startBrokerProcess({ folder: join(temporary.path, folder), port, log: silentLogger });
 
-    await expect(samePort).rejects.toMatchObject({
+    await expect(startOn('b', first.port)).rejects.toMatchObject({
       code: 'conflict',
       message: 'port is already in use',
       details: { port: first.port },
     });
-    await expect(sameFolder).rejects.toMatchObject({
+    await expect(startOn('a', 0)).rejects.toMatchObject({
       code: 'conflict',
       message: 'data folder is already in use',
       details: { pid: first.pid },

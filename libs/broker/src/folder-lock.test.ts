@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { temporaryFolder } from '@flywheel/core/testing';
@@ -15,41 +15,45 @@ describe('a data folder', () => {
       details: { pid: process.pid },
     });
     await first[Symbol.asyncDispose]();
-    await using second = await lockFolder(temporary.path);
+    const second = await lockFolder(temporary.path);
+    expect(readdirSync(temporary.path)).toHaveLength(1);
+    await second[Symbol.asyncDispose]();
 
-    expect(second).toBeDefined();
-    expect(readdirSync(temporary.path)).toEqual(['lock']);
+    expect(readdirSync(temporary.path)).toEqual([]);
   });
 
   it('is not kept by a dead process, by a pid that now is another process, or by garbage', async () => {
     const dead = spawnSync(process.execPath, ['-e', '']).pid;
-    for (const content of [
-      JSON.stringify({ pid: dead, startedAt: '1' }),
-      JSON.stringify({ pid: process.pid, startedAt: '1' }), // this process began later
-      'not a lock',
-      '',
+    for (const name of [
+      `lock.${dead}.1.x`,
+      `lock.${process.pid}.1.x`, // this process began later
+      'lock.x',
+      'lock.',
     ]) {
       using temporary = temporaryFolder();
-      const path = join(temporary.path, 'lock');
-      writeFileSync(path, content);
+      writeFileSync(join(temporary.path, name), '');
 
-      const lock = await lockFolder(temporary.path);
-      expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ pid: process.pid });
-      await lock[Symbol.asyncDispose]();
+      await using lock = await lockFolder(temporary.path);
 
-      expect(existsSync(path)).toBe(false);
+      expect(lock).toBeDefined();
+      const [own, ...others] = readdirSync(temporary.path);
+      expect(own).toMatch(new RegExp(`^lock\\.${process.pid}\\.\\d+\\.`));
+      expect(others).toEqual([]);
     }
   });
 
-  it('goes to exactly one of many that come at once upon a stale lock', async () => {
-    using temporary = temporaryFolder();
-    writeFileSync(join(temporary.path, 'lock'), 'stale');
+  it('never goes to two of many that come at once upon a stale lock', async () => {
+    for (let round = 0; round < 10; round++) {
+      using temporary = temporaryFolder();
+      writeFileSync(join(temporary.path, 'lock.x'), '');
 
-    const attempts = await Promise.allSettled(
-      Array.from({ length: 20 }, () => lockFolder(temporary.path)),
-    );
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 8 }, () => lockFolder(temporary.path)),
+      );
 
-    expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    expect(readdirSync(temporary.path)).toEqual(['lock']);
+      const held = outcomes.filter(({ status }) => status === 'fulfilled');
+      expect(held.length).toBeLessThanOrEqual(1);
+      expect(readdirSync(temporary.path)).toHaveLength(held.length);
+    }
   });
 });

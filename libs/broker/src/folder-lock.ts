@@ -1,87 +1,53 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, newId } from '@flywheel/core';
 import { codeOf } from './log/disk.ts';
 
-type Owner = { readonly pid: number; readonly startedAt: string };
+const attempts = 4;
+const largestPauseMs = 30;
 
 /**
- * Keeps a second broker out of a data folder. The lock names a process and when that process began, so that a lock left
- * by a dead process does not block, even if its pid now belongs to another. Throws `conflict` with the pid that holds it.
+ * Keeps a second broker out of a data folder. Each claim is an empty file whose name tells the process and when that
+ * process began, so that what a dead process left does not block, even if its pid now belongs to another. Who claims
+ * looks for others afterwards: of two at least one sees the other and steps back. Throws `conflict` with the pid that
+ * holds the folder.
  */
 export async function lockFolder(folder: string): Promise<AsyncDisposable> {
   await mkdir(folder, { recursive: true });
-  const path = join(folder, 'lock');
-  const own = `${path}.${newId()}`;
-  const me: Owner = { pid: process.pid, startedAt: (await startOf(process.pid)) ?? '' };
-  await writeFile(own, JSON.stringify(me));
-  try {
-    await acquire(path, own);
-  } finally {
-    await rm(own, { force: true });
-  }
-  return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
-}
-
-/** The complete file is linked into place: a lock is never seen half written. */
-async function acquire(path: string, own: string): Promise<void> {
-  for (;;) {
-    try {
-      await link(own, path);
-      return;
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    }
-    const holder = await ownerIn(path);
-    if (holder && (await isAlive(holder))) throw inUse(path, holder);
-    await removeStale(path, `${own}.stale`);
+  const name = `lock.${process.pid}.${(await startOf(process.pid)) ?? '0'}.${newId()}`;
+  const path = join(folder, name);
+  for (let attempt = 1; ; attempt++) {
+    await writeFile(path, '', { flag: 'wx' });
+    const pid = await otherHolder(folder, name);
+    if (pid === undefined) return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+    await rm(path);
+    if (attempt === attempts)
+      throw new AppError('conflict', 'data folder is already in use', { details: { pid, folder } });
+    await delay(Math.random() * largestPauseMs); // two that came at once do not meet again
   }
 }
 
-/** What is moved away is looked at again: if someone was quicker, it is a live lock, and goes back. */
-async function removeStale(path: string, aside: string): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
+/** The pid of a live process that claims the folder besides `own`; claims of dead ones are removed. */
+async function otherHolder(folder: string, own: string): Promise<number | undefined> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith('lock.') && name !== own);
+  for (const name of names) {
+    const [, pid, startedAt] = name.split('.');
+    if (await isAlive(Number(pid), startedAt ?? '')) return Number(pid);
+    await rm(join(folder, name), { force: true });
   }
-  const moved = await ownerIn(aside);
-  try {
-    if (!moved || !(await isAlive(moved))) return;
-    await link(aside, path).catch(() => undefined);
-    throw inUse(path, moved);
-  } finally {
-    await rm(aside, { force: true });
-  }
+  return undefined;
 }
 
-function inUse(path: string, { pid }: Owner): AppError {
-  return new AppError('conflict', 'data folder is already in use', {
-    details: { pid, lock: path },
-  });
-}
-
-async function ownerIn(path: string): Promise<Owner | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  try {
-    const parsed: unknown = JSON.parse(text);
-    const isOwner =
-      typeof parsed === 'object' && parsed !== null && 'pid' in parsed && 'startedAt' in parsed;
-    return isOwner ? (parsed as Owner) : undefined;
-  } catch {
-    return undefined; // not a lock of ours: nobody holds it
-  }
-}
-
-async function isAlive({ pid, startedAt }: Owner): Promise<boolean> {
+async function isAlive(pid: number, startedAt: string): Promise<boolean> {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false;
+    if (codeOf(error) === 'ESRCH') return false; // any other error: it exists and belongs to another user
   }
   const start = await startOf(pid);
-  return start === undefined || startedAt === '' || start === startedAt;
+  return start === undefined || startedAt === '0' || start === startedAt;
 }
 
 /** Field 22 of /proc/pid/stat, in clock ticks since boot; `undefined` where there is no /proc. */
