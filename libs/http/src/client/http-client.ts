@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Operation, OperationInput, OperationReply } from '@flywheel/contracts';
-import { AppError, toAppError } from '@flywheel/core';
+import { AppError, invalid, toAppError } from '@flywheel/core';
 import type { Logger } from '@flywheel/core';
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
@@ -119,6 +119,7 @@ class UndiciHttpClient implements HttpClient {
   }
 
   async send(url: string | URL, request: SendRequest = {}): Promise<SendReply> {
+    if (!URL.canParse(String(url))) throw invalid('url', 'must be absolute');
     const { origin, pathname, search } = new URL(url);
     const timeoutMs = request.timeoutMs ?? this.#options.timeoutMs ?? 30_000;
     const deadline = AbortSignal.timeout(timeoutMs);
