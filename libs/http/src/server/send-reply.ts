@@ -62,7 +62,7 @@ function typed<T>(reply: FastifyReply, type: string, payload: T): T {
 }
 
 function bodyIsUnread({ request: { raw } }: FastifyReply): boolean {
-  if (raw.complete || !hasBody(raw)) return false;
+  if (raw.complete || raw.readableEnded || !hasBody(raw)) return false;
   return !(Number(raw.headers['content-length']) <= DISCARD_BYTES);
 }
 
