@@ -81,6 +81,7 @@ describe('hash of a text', () => {
   });
 
   it('takes the UTF-8 bytes of any text', () => {
+    const anyText = fc.array(fc.nat(0xffff)).map((units) => String.fromCharCode(...units));
     const reference = (text: string) => {
       let hash = 0xcbf29ce484222325n;
       for (const byte of Buffer.from(text, 'utf8'))
@@ -89,7 +90,7 @@ describe('hash of a text', () => {
     };
 
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(anyText, (text) => {
         expect(word64ToHex(fnv1a64(text))).toBe(reference(text));
       }),
     );
