@@ -24,6 +24,8 @@ export type BusOptions = {
   readonly policy?: DeliveryPolicy;
   /** How long a publish waits for the log before it fails with `unavailable`; default 30 s. */
   readonly publishTimeoutMs?: number;
+  /** How long closing waits for what is still to be sent, each for firehoses and publishes; default 5 s. */
+  readonly closeTimeoutMs?: number;
   /** A handler that says nothing for so long counts as hung and fails the bus; default 5 minutes. */
   readonly handlerTimeoutMs?: number;
 };
@@ -84,10 +86,7 @@ export type Bus = AsyncDisposable & {
   publishTombstone(contract: EventContract, key: string): Promise<Published>;
 
   /** For hot paths: the values are sent as they are, with the fewest headers that make them CloudEvents. */
-  publishOpaque(
-    contract: EventContract,
-    messages: readonly OpaqueMessage[],
-  ): Promise<Published[]>;
+  publishOpaque(contract: EventContract, messages: readonly OpaqueMessage[]): Promise<Published[]>;
 
   /** Sends records that are complete already: for relays and replays. Nothing is checked but the size. */
   send(records: readonly Outgoing[], options?: { timeoutMs?: number }): Promise<Published[]>;
@@ -145,4 +144,3 @@ export type Bus = AsyncDisposable & {
   /** Rejects when a message can neither be handled nor put aside, or a consumer cannot run: the process must stop. */
   readonly failed: Promise<never>;
 };
-

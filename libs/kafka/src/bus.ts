@@ -11,7 +11,12 @@ import type {
 } from './bus-types.ts';
 import type { ClientOptions } from './client/client.ts';
 import { type TopicToEnsure, TopicsAdmin } from './client/topics-admin.ts';
-import { type BatchHandler, BatchReader, decodeOf, decodeOpaque } from './consuming/batch-reader.ts';
+import {
+  type BatchHandler,
+  BatchReader,
+  decodeOf,
+  decodeOpaque,
+} from './consuming/batch-reader.ts';
 import { deadLetterMaxBytes } from './consuming/dead-letter.ts';
 import { defaultPolicy } from './consuming/deliver.ts';
 import { EventReader, type Handler, type TombstoneHandler } from './consuming/event-reader.ts';
@@ -46,7 +51,6 @@ const firehoseLimits = {
   deadlineMs: undefined,
 };
 const startTimeoutMs = 60_000;
-const firehoseFlushMs = 5000;
 
 /** Opens the log for a service. It does not wait for a broker: what needs one waits for it, each by its own rule. */
 export function openBus(options: BusOptions): Promise<Bus> {
@@ -243,7 +247,11 @@ class KafkaBus implements Bus {
         )
       : new BatchReader(
           topic.name,
-          { decode: decodeOf(contract), handler: handler as BatchHandler<ReceivedEvent<Data>>, around },
+          {
+            decode: decodeOf(contract),
+            handler: handler as BatchHandler<ReceivedEvent<Data>>,
+            around,
+          },
           reading,
         );
     if (options.onGap) this.#gapListeners.set(`${group.group}/${topic.name}`, options.onGap);
@@ -298,7 +306,9 @@ class KafkaBus implements Bus {
     this.#isStopped = true;
     clearInterval(this.#measuring);
     await Promise.all(
-      [...this.#groups.values(), ...this.#watches].map((consumer) => consumer[Symbol.asyncDispose]()),
+      [...this.#groups.values(), ...this.#watches].map((consumer) =>
+        consumer[Symbol.asyncDispose](),
+      ),
     );
   }
 
@@ -317,13 +327,14 @@ class KafkaBus implements Bus {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopIntake();
+    const { closeTimeoutMs = 5000 } = this.#options;
     await Promise.all(
       this.#firehoses.map(async ({ lane }) => {
-        await lane.flush(firehoseFlushMs);
+        await lane.flush(closeTimeoutMs);
         await lane[Symbol.asyncDispose]();
       }),
     );
-    await this.#durable.flush(firehoseFlushMs);
+    await this.#durable.flush(closeTimeoutMs);
     await this.#durable[Symbol.asyncDispose]();
     await this.#admin[Symbol.asyncDispose]();
   }
@@ -442,7 +453,9 @@ class KafkaBus implements Bus {
 }
 
 function taken(topic: Topic, group: GroupConsumer): Error {
-  return new Error(`group ${group.group} has a handler for ${topic.name} already: use another group`);
+  return new Error(
+    `group ${group.group} has a handler for ${topic.name} already: use another group`,
+  );
 }
 
 function asBuffer(value: Uint8Array | string): Buffer | string {

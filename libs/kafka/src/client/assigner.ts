@@ -10,7 +10,9 @@ export function assignByPartition(
   partitionsByTopic: ReadonlyMap<string, readonly number[]>,
 ): Map<string, Record<string, number[]>> {
   const sorted = [...members].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
-  const assigned = new Map(sorted.map(({ memberId }) => [memberId, {} as Record<string, number[]>]));
+  const assigned = new Map(
+    sorted.map(({ memberId }) => [memberId, {} as Record<string, number[]>]),
+  );
   for (const [topic, partitions] of partitionsByTopic) {
     const takers = sorted.filter(({ topics }) => topics.includes(topic));
     if (takers.length === 0) continue;
@@ -51,7 +53,10 @@ export function partitionAssigner(
           // A topic that only a newer member knows may be missing yet; it is assigned when it is there.
           await cluster.addTargetTopic(topic).catch(() => undefined);
           const found = cluster.findTopicPartitionMetadata(topic);
-          partitionsByTopic.set(topic, found.map(({ partitionId }) => partitionId).sort((a, b) => a - b));
+          partitionsByTopic.set(
+            topic,
+            found.map(({ partitionId }) => partitionId).sort((a, b) => a - b),
+          );
         }
         return [...assignByPartition(known, partitionsByTopic)].map(([memberId, assignment]) => ({
           memberId,

@@ -1,6 +1,6 @@
 import type { Kafka, KafkaConfig, LogEntry } from 'kafkajs';
 import type { Logger } from '@flywheel/core';
-import { loadKafkajs } from './patched-kafkajs.ts';
+import { type PatchedKafkajs, loadKafkajs } from './patched-kafkajs.ts';
 import { Sockets } from './sockets.ts';
 
 /** TLS and SASL of a cluster that asks for them, as the client library takes them. */
@@ -16,7 +16,9 @@ export type ClientOptions = {
 export type Client = {
   readonly kafka: Kafka;
   readonly sockets: Sockets;
-  readonly library: ReturnType<typeof loadKafkajs>;
+  readonly library: PatchedKafkajs['library'];
+  readonly hasOurCoders: boolean;
+  readonly errorOf: PatchedKafkajs['errorOf'];
 };
 
 /**
@@ -27,7 +29,7 @@ export function openClient(
   options: ClientOptions,
   timeouts: { requestTimeoutMs: number; silenceMs: number },
 ): Client {
-  const library = loadKafkajs();
+  const { library, hasOurCoders, errorOf } = loadKafkajs();
   const sockets = new Sockets({ silenceMs: timeouts.silenceMs });
   const { ssl, sasl } = options.security ?? {};
   const kafka = new library.Kafka({
@@ -43,7 +45,7 @@ export function openClient(
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl }),
   });
-  return { kafka, sockets, library };
+  return { kafka, sockets, library, hasOurCoders, errorOf };
 }
 
 /** The library reports every lost connection as an error; what matters is reported by our own layer. */

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import type * as Kafkajs from 'kafkajs';
-import { ReadRecord, writeRecord } from '../wire/record.ts';
-import type { BatchContext } from '../wire/record.ts';
+import { type ProduceRequest, writeProduceRequest } from '../wire/produce-request.ts';
+import { isCompressed, readBatch, sizeOfBatch } from '../wire/read-batch.ts';
+import { type BatchContext, ReadRecord } from '../wire/read-record.ts';
 
 /** What an assigner of ours hears of its group besides. */
 export type GroupHooks = {
@@ -11,40 +12,132 @@ export type GroupHooks = {
   readonly outOfRange?: (topic: string, partition: number, offset: bigint) => void;
 };
 
+/** The client library, and whether its coders are ours: not if somebody loaded it before, and then it is only slower. */
+export type PatchedKafkajs = {
+  readonly library: typeof Kafkajs;
+  readonly hasOurCoders: boolean;
+  /** The error that a code of the protocol stands for. */
+  readonly errorOf: (code: number) => Error;
+};
+
 /**
- * The client library with what we change in it, before it loads its own parts. Calling it again is harmless.
+ * The client library with what we change in it. Calling it again gives the same.
  *
  * 1. An idle request queue armed a 1 ms timer for ever (3 % of a core); now only a throttled queue arms one.
  * 2. Open connections looked for timed-out requests ten times a second each; now twice.
- * 3. Records are coded in one pass.
+ * 3. Produce requests are written and record batches are read in one pass, several times quicker. Replacing these parts of the library
+ *    needs to be done before it loads them.
+ *    With them a produce request tells the outcome of every partition, where the library tells only the first error.
  * 4. A member finishes its work and commits before it rejoins a group, so that the next owner starts exactly after it.
  * 5. A group's offset that the log no longer has is told, with the offset, before it is replaced.
  */
-export function loadKafkajs(): typeof Kafkajs {
+export function loadKafkajs(): PatchedKafkajs {
   const require = createRequire(import.meta.url);
-  replaceModule(require, 'kafkajs/src/protocol/recordBatch/record/v0/index.js', writeRecord);
-  replaceModule(require, 'kafkajs/src/protocol/recordBatch/record/v0/decoder.js', readRecord);
+  const isLoaded = require.resolve('kafkajs') in require.cache;
   const queue = require('kafkajs/src/network/requestQueue/index.js') as {
-    prototype: RequestQueue;
+    prototype: RequestQueue & { [patched]?: PatchedKafkajs };
   };
+  const known = queue.prototype[patched];
+  if (known) return known;
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests;
   queue.prototype.scheduleRequestTimeoutCheck = scheduleRequestTimeoutCheck;
+  if (!isLoaded) replaceCoders(require);
   addGroupHooks(require('kafkajs/src/consumer/consumerGroup.js') as { prototype: ConsumerGroup });
-  return require('kafkajs') as typeof Kafkajs;
+  const { createErrorFromCode: errorOf } = require('kafkajs/src/protocol/error.js') as {
+    createErrorFromCode: (code: number) => Error;
+  };
+  const library = require('kafkajs') as typeof Kafkajs;
+  const loaded = { library, hasOurCoders: !isLoaded, errorOf };
+  queue.prototype[patched] = loaded;
+  return loaded;
 }
 
-function replaceModule(require: NodeJS.Require, path: string, replacement: unknown): void {
-  require(path);
-  const loaded = require.cache[require.resolve(path)];
+const patched = Symbol('the library is patched');
+
+function replaceCoders(require: NodeJS.Require): void {
+  replaceModule<ReadTheirBatch>(require, 'protocol/recordBatch/v0/decoder.js', readBatchWith);
+  replaceModule(require, 'producer/groupMessagesPerPartition.js', () => groupByPartition);
+  replaceModule<WriteProduce>(require, 'protocol/requests/produce/v3/request.js', produceWith);
+  replaceModule<object>(require, 'protocol/requests/produce/v7/response.js', (original) => ({
+    ...original,
+    parse: (answer: object) => Promise.resolve(answer),
+  }));
+}
+
+function replaceModule<T>(
+  require: NodeJS.Require,
+  path: string,
+  replace: (original: T) => T,
+): void {
+  const id = require.resolve(`kafkajs/src/${path}`);
+  const original = require(id) as T;
+  const loaded = require.cache[id];
   if (!loaded) throw new Error('the client library was loaded by another loader');
-  loaded.exports = replacement;
+  loaded.exports = replace(original);
 }
 
-function readRecord(decoder: { buffer: Buffer }, batchContext: BatchContext = noContext) {
-  return new ReadRecord(decoder.buffer, batchContext);
+type ProduceOptions = ProduceRequest & {
+  readonly transactionalId?: string | null;
+  readonly compression?: number;
+  readonly producerId?: { toString(): string };
+};
+type WriteProduce = (options: ProduceOptions) => object;
+
+function produceWith(original: WriteProduce): WriteProduce {
+  return (options) => {
+    const { transactionalId, compression = 0, producerId, topicData } = options;
+    const isPlain =
+      !transactionalId &&
+      compression === 0 &&
+      (producerId === undefined || producerId.toString() === '-1') &&
+      topicData.every(({ partitions }) =>
+        partitions.every(({ messages }) => messages.every((message) => !('timestamp' in message))),
+      );
+    const request = original(options);
+    return isPlain
+      ? {
+          ...request,
+          encode: () => Promise.resolve(writeProduceRequest(options, Date.now())),
+        }
+      : request;
+  };
 }
 
-const noContext: BatchContext = { firstOffset: '0', firstTimestamp: '0' };
+function groupByPartition<Message>(parts: {
+  topic: string;
+  partitionMetadata: readonly unknown[];
+  messages: readonly Message[];
+  partitioner: (about: object) => number;
+}): Record<number, Message[]> {
+  const { topic, partitionMetadata, messages, partitioner } = parts;
+  const groups: Record<number, Message[]> = {};
+  if (partitionMetadata.length === 0) return groups;
+  for (const message of messages)
+    (groups[partitioner({ topic, partitionMetadata, message })] ??= []).push(message);
+  return groups;
+}
+
+type FetchDecoder = { readonly buffer: Buffer; offset: number };
+type ReadTheirBatch = (decoder: FetchDecoder) => Promise<object>;
+
+function readBatchWith(original: ReadTheirBatch): ReadTheirBatch {
+  return (decoder) => {
+    const { buffer, offset } = decoder;
+    const end = offset + sizeOfBatch(buffer, offset);
+    // The original knows the codecs, and what to throw at a batch that was cut.
+    if (end > buffer.length || isCompressed(buffer, offset))
+      return readCompressed(original, decoder);
+    decoder.offset = end;
+    return Promise.resolve(readBatch(buffer, offset));
+  };
+}
+
+async function readCompressed(original: ReadTheirBatch, decoder: FetchDecoder): Promise<object> {
+  const batch = (await original(decoder)) as Partial<BatchContext> & {
+    records: Parameters<typeof ReadRecord.from>[0][];
+  };
+  return { ...batch, records: batch.records.map((record) => ReadRecord.from(record, batch)) };
+}
 
 type RequestQueue = {
   pending: unknown[];
@@ -89,11 +182,7 @@ type ConsumerGroup = {
   recoverFromOffsetOutOfRange(place: { topic: string; partition: number }): Promise<void>;
 };
 
-const hooked = Symbol('the group has our hooks');
-
-function addGroupHooks({ prototype }: { prototype: ConsumerGroup & { [hooked]?: true } }): void {
-  if (prototype[hooked]) return;
-  prototype[hooked] = true;
+function addGroupHooks({ prototype }: { prototype: ConsumerGroup }): void {
   const join = Reflect.get(prototype, 'joinAndSync') as () => Promise<void>;
   const recover = Reflect.get(prototype, 'recoverFromOffsetOutOfRange') as (
     place: object,

@@ -116,15 +116,20 @@ export class TopicsAdmin implements AsyncDisposable {
   }
 
   async #ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
-    if (this.#isClosed) throw new AppError('unavailable', 'the bus was closed');
-    this.#open ??= this.#connect();
-    const { connected, admin } = this.#open;
-    try {
-      await connected;
-      return await question(admin);
-    } catch (error) {
-      if (brokerErrorType(error) === undefined) await this.#close();
-      throw error;
+    for (let attempt = 1; ; attempt++) {
+      if (this.#isClosed) throw new AppError('unavailable', 'the bus was closed');
+      this.#open ??= this.#connect();
+      const { connected, admin } = this.#open;
+      try {
+        await connected;
+        return await question(admin);
+      } catch (error) {
+        // Brokers learn of new topics and leaders one after the other.
+        const mayPass = settling.has(brokerErrorType(error) ?? '') && attempt < maxAttempts;
+        if (brokerErrorType(error) === undefined) await this.#close();
+        if (!mayPass) throw error;
+        await delay(50 * attempt);
+      }
     }
   }
 
@@ -145,6 +150,16 @@ export class TopicsAdmin implements AsyncDisposable {
   }
 }
 
+const maxAttempts = 8;
+const settling = new Set([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'NOT_CONTROLLER',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+  'NOT_COORDINATOR_FOR_GROUP',
+]);
 const refusals = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED']);
 
 async function createTopics(admin: Admin, topics: readonly TopicToEnsure[]): Promise<void> {

@@ -8,7 +8,7 @@ import {
   readOpaque,
   typeOf,
 } from '../wire/envelope.ts';
-import type { ReadRecord } from '../wire/record.ts';
+import type { ReadRecord } from '../wire/read-record.ts';
 import { type Delivery, deliver } from './deliver.ts';
 import type { PartitionContext, TopicReader } from './partition-worker.ts';
 import { type Surroundings, deliveryContext, outcomeOf, settle } from './settle.ts';
@@ -127,7 +127,7 @@ export class BatchReader<Event> implements TopicReader {
   }
 
   #advance(last: ReadRecord | undefined, context: PartitionContext): void {
-    if (last) context.advance(Number(last.offset) + 1, Number(last.timestamp));
+    if (last) context.advance(Number(last.offset) + 1, last.timeMs);
   }
 
   #count(delivery: Delivery, seconds: number, events: number): void {

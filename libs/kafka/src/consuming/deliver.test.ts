@@ -27,22 +27,25 @@ function run(work: (attempt: number, skip: (reason: string) => void) => Promise<
 }
 
 describe('deliver', () => {
-  const table: { throws: ErrorCode | 'TypeError' | 'TimeoutError' | 'AbortError'; kind: Delivery['kind']; attempts: number }[] =
-    [
-      { throws: 'unavailable', kind: 'exhausted', attempts: 4 },
-      { throws: 'deadline_exceeded', kind: 'exhausted', attempts: 4 },
-      { throws: 'resource_exhausted', kind: 'exhausted', attempts: 4 },
-      { throws: 'TimeoutError', kind: 'exhausted', attempts: 4 },
-      { throws: 'invalid_argument', kind: 'dead', attempts: 1 },
-      { throws: 'not_found', kind: 'dead', attempts: 1 },
-      { throws: 'conflict', kind: 'dead', attempts: 1 },
-      { throws: 'unauthenticated', kind: 'dead', attempts: 1 },
-      { throws: 'permission_denied', kind: 'dead', attempts: 1 },
-      { throws: 'payload_too_large', kind: 'dead', attempts: 1 },
-      { throws: 'internal', kind: 'dead', attempts: 3 },
-      { throws: 'TypeError', kind: 'dead', attempts: 3 },
-      { throws: 'AbortError', kind: 'dead', attempts: 3 },
-    ];
+  const table: {
+    throws: ErrorCode | 'TypeError' | 'TimeoutError' | 'AbortError';
+    kind: Delivery['kind'];
+    attempts: number;
+  }[] = [
+    { throws: 'unavailable', kind: 'exhausted', attempts: 4 },
+    { throws: 'deadline_exceeded', kind: 'exhausted', attempts: 4 },
+    { throws: 'resource_exhausted', kind: 'exhausted', attempts: 4 },
+    { throws: 'TimeoutError', kind: 'exhausted', attempts: 4 },
+    { throws: 'invalid_argument', kind: 'dead', attempts: 1 },
+    { throws: 'not_found', kind: 'dead', attempts: 1 },
+    { throws: 'conflict', kind: 'dead', attempts: 1 },
+    { throws: 'unauthenticated', kind: 'dead', attempts: 1 },
+    { throws: 'permission_denied', kind: 'dead', attempts: 1 },
+    { throws: 'payload_too_large', kind: 'dead', attempts: 1 },
+    { throws: 'internal', kind: 'dead', attempts: 3 },
+    { throws: 'TypeError', kind: 'dead', attempts: 3 },
+    { throws: 'AbortError', kind: 'dead', attempts: 3 },
+  ];
 
   it.each(table)('$throws ends as $kind after $attempts attempts', async (row) => {
     const { delivery, attempts } = run(() => {
@@ -73,8 +76,12 @@ describe('deliver', () => {
   });
 
   it('waits grow up to the longest', () => {
-    expect([1, 2, 3, 4].map((attempt) => waitAfter(attempt, policy, 0))).toEqual([50, 100, 125, 125]);
-    expect([1, 2, 3, 4].map((attempt) => waitAfter(attempt, policy, 1))).toEqual([100, 200, 250, 250]);
+    expect([1, 2, 3, 4].map((attempt) => waitAfter(attempt, policy, 0))).toEqual([
+      50, 100, 125, 125,
+    ]);
+    expect([1, 2, 3, 4].map((attempt) => waitAfter(attempt, policy, 1))).toEqual([
+      100, 200, 250, 250,
+    ]);
   });
 
   it('an abort ends the retries without a verdict', async () => {
@@ -87,7 +94,7 @@ describe('deliver', () => {
   });
 });
 
-function thrownFor(what: (typeof TypeError.prototype.name) | ErrorCode): Error {
+function thrownFor(what: typeof TypeError.prototype.name | ErrorCode): Error {
   if (what === 'TypeError') return new TypeError('x is not a function');
   if (what === 'TimeoutError' || what === 'AbortError')
     return Object.assign(new Error(what), { name: what });

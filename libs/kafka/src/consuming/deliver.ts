@@ -52,8 +52,7 @@ export async function deliver(
       const error = toAppError(thrown);
       const isBug = error.code === 'internal' || error.code === 'cancelled';
       if (!error.retryable && !isBug) return { kind: 'dead', error, attempts: attempt };
-      if (isBug && attempt >= policy.bugAttempts)
-        return { kind: 'dead', error, attempts: attempt };
+      if (isBug && attempt >= policy.bugAttempts) return { kind: 'dead', error, attempts: attempt };
       if (!isBug && attempt >= policy.retryableAttempts)
         return { kind: 'exhausted', error, attempts: attempt };
       const waitMs = waitAfter(attempt, policy, context.draw());

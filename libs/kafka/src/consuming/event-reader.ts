@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventContract, EventData, Topic } from '@flywheel/contracts';
 import { AppError } from '@flywheel/core';
 import { type ReceivedEvent, readEvent, readHeaders, typeOf } from '../wire/envelope.ts';
-import type { ReadRecord } from '../wire/record.ts';
+import type { ReadRecord } from '../wire/read-record.ts';
 import { type Delivery, deliver } from './deliver.ts';
 import type { PartitionContext, TopicReader } from './partition-worker.ts';
 import { type Surroundings, deliveryContext, outcomeOf, settle } from './settle.ts';
@@ -73,7 +73,7 @@ export class EventReader implements TopicReader {
         return;
       }
       this.#count(delivery, startedMs);
-      context.advance(Number(record.offset) + 1, Number(record.timestamp));
+      context.advance(Number(record.offset) + 1, record.timeMs);
     }
   }
 
@@ -104,8 +104,10 @@ export class EventReader implements TopicReader {
   }
 
   async #handleTombstone(record: ReadRecord, handling: HandlerContext): Promise<void> {
-    const key = record.key?.toString('utf8') ?? '';
-    const handlers = [...this.#routes.values()].flat().flatMap(({ onTombstone }) => onTombstone ?? []);
+    const key = record.keyText;
+    const handlers = [...this.#routes.values()]
+      .flat()
+      .flatMap(({ onTombstone }) => onTombstone ?? []);
     if (handlers.length === 0) return handling.skip('tombstone');
     for (const handler of handlers)
       await this.#around.tracing.extract(readHeaders(record), this.topic, async () => {

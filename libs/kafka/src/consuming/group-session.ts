@@ -2,7 +2,8 @@ import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { AppError } from '@flywheel/core';
 import { type Client, openClient, within } from '../client/client.ts';
 import { partitionAssigner } from '../client/assigner.ts';
-import type { ReadRecord } from '../wire/record.ts';
+import { ReadRecord } from '../wire/read-record.ts';
+import type { RecordToWrite } from '../wire/record.ts';
 import { type GroupOptions, PartitionMemory } from './group-consumer.ts';
 import { PartitionWorker, type TopicReader } from './partition-worker.ts';
 import { resumeOffset } from './resume-offset.ts';
@@ -126,7 +127,9 @@ export class GroupSession {
       alive();
       this.#assign(payload.memberAssignment);
     });
-    this.#consumer.on(events.REBALANCING, () => this.#options.metrics.rebalances(this.#options.group));
+    this.#consumer.on(events.REBALANCING, () =>
+      this.#options.metrics.rebalances(this.#options.group),
+    );
     this.#consumer.on(events.CRASH, ({ payload }) => this.#end(crash(payload.error)));
     this.#consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
       const place = `${payload.topic}/${payload.partition}`;
@@ -211,14 +214,19 @@ export class GroupSession {
     if (!worker || !isRunning() || isStale()) return;
     const fetched = Number(Reflect.get(batch, 'fetchedOffset'));
     this.#noteFetch(place, worker, fetched, BigInt(batch.highWatermark));
-    // Our decoder makes these records (client/patched-kafkajs.ts).
-    worker.accept(batch.messages as unknown as ReadRecord[], Number(batch.lastOffset()));
+    worker.accept(this.#recordsOf(batch), Number(batch.lastOffset()));
     resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
     if (worker.queuedBytes <= highBytes) return;
     await worker.room(200);
     if (worker.queuedBytes <= highBytes || this.#workers.get(place) !== worker) return;
     worker.isPaused = true;
     this.#consumer.pause([{ topic: batch.topic, partitions: [batch.partition] }]);
+  }
+
+  #recordsOf({ messages }: EachBatchPayload['batch']): ReadRecord[] {
+    // Our decoder makes these records (client/patched-kafkajs.ts).
+    if (this.#client.hasOurCoders) return messages as unknown as ReadRecord[];
+    return messages.map((message) => ReadRecord.from(message as typeof message & RecordToWrite));
   }
 
   /** Compares where the fetch began with where it should have. */
@@ -295,7 +303,9 @@ export class GroupSession {
     if (this.#workers.size === 0) return;
     const workers = [...this.#workers];
     const stopped = Promise.all(workers.map(([, worker]) => worker.stop()));
-    if (!(await within(finishWithinMs, stopped))) {
+    // A handler that was given up is not waited for again.
+    const waitMs = workers.some(([, worker]) => worker.isAborted) ? 1000 : finishWithinMs;
+    if (!(await within(waitMs, stopped))) {
       for (const [, worker] of workers) worker.abort();
       await within(2000, stopped);
     }

@@ -1,5 +1,5 @@
 import type { AppError } from '@flywheel/core';
-import type { ReadRecord } from '../wire/record.ts';
+import type { ReadRecord } from '../wire/read-record.ts';
 
 /** What a reader of a topic sees of the partition it works on. */
 export type PartitionContext = {
@@ -107,6 +107,10 @@ export class PartitionWorker {
     this.#isStopping = true;
     this.#wakeWaiters();
     await this.#running;
+  }
+
+  get isAborted(): boolean {
+    return this.#abort.signal.aborted;
   }
 
   abort(): void {

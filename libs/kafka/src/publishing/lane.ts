@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Message, Producer, RecordMetadata } from 'kafkajs';
+import type { Message, Producer } from 'kafkajs';
 import { AppError, type Logger } from '@flywheel/core';
 import {
   type Client,
@@ -21,7 +21,11 @@ export type Outgoing = {
 };
 
 /** Where the log has a record. */
-export type Published = { readonly topic: string; readonly partition: number; readonly offset: string };
+export type Published = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+};
 
 /** Hears of every record of one call exactly once. */
 export type Settlement = {
@@ -187,13 +191,14 @@ export class Lane implements AsyncDisposable {
 
   async #sendUntilSettled(first: Entry[]): Promise<void> {
     let batch = first;
-    for (let failures = 0; batch.length > 0 && !this.#closing.signal.aborted; ) {
+    for (let failures = 0; batch.length > 0 && !this.#closing.signal.aborted;) {
       this.#inFlight = batch;
       try {
         await this.#send(batch);
         this.#batchLimit = Math.min(this.#limits.maxRecords, this.#batchLimit * 2);
         break;
       } catch (error) {
+        batch = batch.filter((entry) => !entry.isSettled);
         const refusal = refusalOf(error);
         if (refusal && batch.length === 1) {
           for (const entry of batch) this.#fail(entry, refusal);
@@ -209,7 +214,8 @@ export class Lane implements AsyncDisposable {
           { failures, records: batch.length, text: textOf(error) },
           'records could not be sent and are sent again',
         );
-        if (failures % 3 === 0) await this.#reconnect();
+        // A broker that answers, but with an error, knows something that this connection does not: who leads.
+        if (failures % 3 === 0 || brokerErrorType(error)) await this.#reconnect();
         await this.#wait(Math.min(2000, 50 * 2 ** failures) * (0.5 + Math.random() / 2));
         for (const entry of batch) this.#failIfLate(entry);
         batch = batch.filter((entry) => !entry.isSettled);
@@ -223,26 +229,29 @@ export class Lane implements AsyncDisposable {
     this.#head = 0;
   }
 
+  /** Acknowledges what the log has; throws the first error of the partitions that have not. */
   async #send(batch: Entry[]): Promise<void> {
     const startedMs = performance.now();
     this.#connection ??= new Connection(this.#options);
     const byTopic = groupByTopic(batch);
-    const metadata = await this.#connection.send(byTopic);
-    const baseByPartition = new Map<string, number>();
-    for (const { topicName, partition, baseOffset } of metadata)
-      baseByPartition.set(`${topicName}/${partition}`, Number(baseOffset));
+    const outcomes = await this.#connection.send(byTopic);
     const seconds = (performance.now() - startedMs) / 1000;
+    let failure: Error | undefined;
     for (const [topic, entries] of byTopic) {
+      let acked = 0;
       for (const entry of entries) {
         const { partition } = entry.message;
-        const place = `${topic}/${partition}`;
-        const offset = baseByPartition.get(place);
-        if (offset === undefined) throw new Error('the broker acknowledged less than was sent');
-        baseByPartition.set(place, offset + 1);
-        this.#ack(entry, { topic, partition, offset: String(offset) });
+        const outcome = outcomes.get(`${topic}/${partition}`);
+        if (!outcome) throw new Error('the broker answered less than it was asked');
+        if (outcome.error) failure ??= outcome.error;
+        else {
+          this.#ack(entry, { topic, partition, offset: String(outcome.nextOffset++) });
+          acked++;
+        }
       }
-      this.#acked(topic, entries.length, seconds);
+      if (acked > 0) this.#acked(topic, acked, seconds);
     }
+    if (failure) throw failure;
   }
 
   #ack(entry: Entry, published: Published): void {
@@ -286,6 +295,9 @@ export class Lane implements AsyncDisposable {
   }
 }
 
+/** What became of the records of one partition. */
+type Outcome = { nextOffset: number; readonly error: Error | undefined };
+
 /** One producer with its sockets. Its partitioner notes on each message where it went. */
 class Connection {
   readonly #client: Client;
@@ -302,7 +314,8 @@ class Connection {
       metadataMaxAge: 60_000,
       // The lane sends again itself, and not after a record's deadline.
       retry: { retries: 0 },
-      createPartitioner: () =>
+      createPartitioner:
+        () =>
         ({ partitionMetadata, message }) => {
           const partition =
             message.key === null || message.key === undefined
@@ -314,7 +327,7 @@ class Connection {
     });
   }
 
-  async send(byTopic: ReadonlyMap<string, readonly Entry[]>): Promise<RecordMetadata[]> {
+  async send(byTopic: ReadonlyMap<string, readonly Entry[]>): Promise<Map<string, Outcome>> {
     this.#connected ??= this.#producer.connect();
     try {
       await this.#connected;
@@ -322,14 +335,31 @@ class Connection {
       this.#connected = undefined;
       throw error;
     }
-    return this.#producer.sendBatch({
+    const answer = await this.#producer.sendBatch({
       acks: -1,
       timeout: requestTimeoutMs,
       topicMessages: [...byTopic].map(([topic, entries]) => ({
         topic,
-        messages: entries.map(({ message }) => message),
+        messages: entries.map(({ message }) => this.#messageOf(message)),
       })),
     });
+    const outcomes = new Map<string, Outcome>();
+    for (const { topicName, partition, baseOffset, errorCode } of answer)
+      outcomes.set(`${topicName}/${partition}`, {
+        nextOffset: Number(baseOffset),
+        error: errorCode === 0 ? undefined : this.#client.errorOf(errorCode),
+      });
+    return outcomes;
+  }
+
+  /** The library's own coder knows no blocks of headers. */
+  #messageOf(message: Entry['message']): Message {
+    const { block, headers } = message;
+    if (this.#client.hasOurCoders || !block) return message;
+    // The partitioner notes the partition on the message it is given, which must stay the entry's own.
+    message.headers = { ...block.headers, ...headers } as NonNullable<Message['headers']>;
+    message.block = undefined;
+    return message;
   }
 
   async close(): Promise<void> {
@@ -349,7 +379,8 @@ function groupByTopic(batch: readonly Entry[]): Map<string, Entry[]> {
 }
 
 function sizeOf({ key, value, headers, block }: Outgoing): number {
-  let bytes = recordOverheadBytes + (key?.length ?? 0) + (value?.length ?? 0) + (block?.bytes.length ?? 0);
+  let bytes =
+    recordOverheadBytes + (key?.length ?? 0) + (value?.length ?? 0) + (block?.bytes.length ?? 0);
   for (const name in headers) {
     const header = headers[name];
     bytes += name.length + (typeof header === 'string' ? header.length : 16);

@@ -109,7 +109,7 @@ export class Outbox {
    */
   async relay(signal: AbortSignal): Promise<void> {
     const { sql, bus, log, pollMs = 5000 } = this.#options;
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       this.#isWoken = false;
       let nextMs = pollMs;
       try {

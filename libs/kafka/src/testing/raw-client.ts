@@ -1,6 +1,6 @@
 import { silentLogger } from '@flywheel/core';
 import { openClient, within } from '../client/client.ts';
-import type { ReadRecord } from '../wire/record.ts';
+import type { ReadRecord } from '../wire/read-record.ts';
 
 /** What lies in a topic, byte by byte, and a way to put anything there: for tests. */
 export type RawClient = AsyncDisposable & {
@@ -12,24 +12,28 @@ export type RawClient = AsyncDisposable & {
       headers?: Record<string, string>;
       partition?: number;
     }[],
+    options?: { gzip?: boolean },
   ): Promise<void>;
   /** All records of a partition from its beginning, once there are at least `count`. */
   read(topic: string, partition: number, count: number): Promise<ReadRecord[]>;
-  commit(group: string, topic: string, partition: number, offset: number): Promise<void>;
   committed(group: string, topic: string): Promise<number[]>;
   deleteBelow(topic: string, partition: number, offset: number): Promise<void>;
 };
 
 export async function openRawClient(brokers: readonly string[]): Promise<RawClient> {
   const options = { brokers, service: 'raw', log: silentLogger };
-  const { kafka, sockets } = openClient(options, { requestTimeoutMs: 10_000, silenceMs: 15_000 });
+  const { kafka, sockets, library } = openClient(options, {
+    requestTimeoutMs: 10_000,
+    silenceMs: 15_000,
+  });
   const producer = kafka.producer({ allowAutoTopicCreation: false, idempotent: false });
   const admin = kafka.admin();
   await Promise.all([producer.connect(), admin.connect()]);
   let readers = 0;
   return {
-    produce: async (topic, records) => {
-      await producer.send({ topic, messages: [...records] });
+    produce: async (topic, records, { gzip = false } = {}) => {
+      const compression = gzip ? library.CompressionTypes.GZIP : library.CompressionTypes.None;
+      await producer.send({ topic, compression, messages: [...records] });
     },
     read: async (topic, partition, count) => {
       const found: ReadRecord[] = [];
@@ -53,9 +57,6 @@ export async function openRawClient(brokers: readonly string[]): Promise<RawClie
       await consumer.disconnect();
       return found;
     },
-    commit: async (groupId, topic, partition, offset) => {
-      await admin.setOffsets({ groupId, topic, partitions: [{ partition, offset: String(offset) }] });
-    },
     committed: async (groupId, topic) => {
       const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
       return (answer?.partitions ?? [])
@@ -63,7 +64,11 @@ export async function openRawClient(brokers: readonly string[]): Promise<RawClie
         .map(({ offset }) => Number(offset));
     },
     deleteBelow: async (topic, partition, offset) => {
-      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
+      await admin.fetchTopicOffsets(topic); // loads what the next call needs to know
+      await admin.deleteTopicRecords({
+        topic,
+        partitions: [{ partition, offset: String(offset) }],
+      });
     },
     [Symbol.asyncDispose]: async () => {
       await within(2000, Promise.all([producer.disconnect(), admin.disconnect()]));

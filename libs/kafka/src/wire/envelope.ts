@@ -1,6 +1,7 @@
 import { AppError, newId } from '@flywheel/core';
 import { type EventContract, readEventData } from '@flywheel/contracts';
-import { type HeaderMap, HeaderBlock } from './record.ts';
+import { WantedHeader } from './read-record.ts';
+import { HeaderBlock, type HeaderMap } from './record.ts';
 
 /** What every event carries besides its data: CloudEvents 1.0 with `dataversion`. */
 export type Envelope = {
@@ -40,9 +41,12 @@ export type OpaqueRecord = {
 export type LogRecord = {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  readonly timestamp: string;
+  readonly keyText: string;
+  /** Milliseconds since the epoch. */
+  readonly timeMs: number;
   readonly offset: string;
   eachHeader(visit: (name: string, value: Buffer | null) => void): void;
+  texts(wanted: readonly WantedHeader[]): (string | undefined)[];
 };
 
 export type Place = { readonly topic: string; readonly partition: number };
@@ -93,7 +97,7 @@ export type Attributes = Partial<Record<string, string>>;
 
 /** All headers as text; of headers with the same name the last one counts. */
 export function readHeaders(record: LogRecord): Record<string, string> {
-  const headers: Record<string, string> = {};
+  const headers = Object.create(null) as Record<string, string>;
   record.eachHeader((name, value) => {
     if (value !== null) headers[name] = value.toString('utf8');
   });
@@ -102,14 +106,8 @@ export function readHeaders(record: LogRecord): Record<string, string> {
 
 /** The type of the event in either mode, without reading its data; undefined if it is no CloudEvent. */
 export function typeOf(record: LogRecord): string | undefined {
-  let type: string | undefined;
-  let isStructured = false;
-  record.eachHeader((name, value) => {
-    if (name === 'ce_type') type = value?.toString('utf8');
-    else if (name === 'content-type')
-      isStructured = value?.toString('utf8').startsWith(structured) ?? false;
-  });
-  if (!isStructured) return type;
+  const [type, contentType] = record.texts(typeHeaders);
+  if (!contentType?.startsWith(structured)) return type;
   const attributes = parseJson(record.value ?? Buffer.alloc(0));
   return isObject(attributes) && typeof attributes['type'] === 'string'
     ? attributes['type']
@@ -117,6 +115,15 @@ export function typeOf(record: LogRecord): string | undefined {
 }
 
 const structured = 'application/cloudevents';
+const typeHeaders = [
+  new WantedHeader('ce_type', { repeats: true }),
+  new WantedHeader('content-type', { repeats: true }),
+];
+const opaqueHeaderNames = [
+  new WantedHeader('ce_id'),
+  new WantedHeader('ce_type', { repeats: true }),
+  new WantedHeader('ce_subject', { repeats: true }),
+];
 
 /** Envelope and data of any version; `invalid_argument` if either is not what the contract says. */
 export function readEvent<Data>(
@@ -128,13 +135,13 @@ export function readEvent<Data>(
   const { attributes, data } = headers['content-type']?.startsWith(structured)
     ? fromStructured(record)
     : fromBinary(headers, record);
-  const key = record.key?.toString('utf8') ?? '';
+  const key = record.keyText;
   const version = Number(attributes['dataversion'] ?? '1');
   return {
     id: required(attributes, 'id'),
     type: required(attributes, 'type'),
     version,
-    time: attributes['time'] ?? new Date(Number(record.timestamp)).toISOString(),
+    time: attributes['time'] ?? new Date(record.timeMs).toISOString(),
     subject: attributes['subject'] ?? key,
     source: required(attributes, 'source'),
     key,
@@ -148,24 +155,17 @@ export function readEvent<Data>(
 
 /** Reads only what the headers say; `invalid_argument` if the message has no id. */
 export function readOpaque(record: LogRecord, place: Place): OpaqueRecord {
-  let id: string | undefined;
-  let type: string | undefined;
-  let subject: string | undefined;
-  record.eachHeader((name, value) => {
-    if (name === 'ce_id') id = value?.toString('utf8');
-    else if (name === 'ce_type') type = value?.toString('utf8');
-    else if (name === 'ce_subject') subject = value?.toString('utf8');
-  });
+  const [id, type, subject] = record.texts(opaqueHeaderNames);
   if (!id) throw unreadable('the id is missing');
-  if (record.value === null) throw unreadable('the value is null');
-  const key = record.key?.toString('utf8') ?? '';
+  const { value, keyText: key } = record;
+  if (value === null) throw unreadable('the value is null');
   return {
     id,
     type,
     key,
     subject: subject ?? key,
-    value: record.value,
-    timeMs: Number(record.timestamp),
+    value,
+    timeMs: record.timeMs,
     topic: place.topic,
     partition: place.partition,
     offset: BigInt(record.offset),
@@ -177,7 +177,7 @@ function fromBinary(
   record: LogRecord,
 ): { attributes: Attributes; data: unknown } {
   if (record.value === null) throw unreadable('the value is null');
-  const attributes: Record<string, string> = {};
+  const attributes = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(headers))
     if (name.startsWith('ce_')) attributes[name.slice(3)] = value;
   for (const name of ['id', 'source', 'type']) required(attributes, name);
@@ -188,7 +188,7 @@ function fromStructured(record: LogRecord): { attributes: Attributes; data: unkn
   const event = parseJson(record.value ?? Buffer.alloc(0));
   if (!isObject(event)) throw unreadable('a structured event is a JSON object');
   const { data, data_base64: base64, ...rest } = event;
-  const attributes: Record<string, string> = {};
+  const attributes = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(rest))
     if (typeof value === 'string' || typeof value === 'number') attributes[name] = String(value);
   if (typeof base64 === 'string')
