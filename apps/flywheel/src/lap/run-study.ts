@@ -32,7 +32,7 @@ export async function runStudy(
         maxLeaves: { kind: 'int', low: 8, high: 64, log: true },
         minRowsPerLeaf: { kind: 'int', low: 20, high: 500, log: true },
       },
-      fixed: { iterations: 60 },
+      fixed: { trees: 60 },
       trials: TRIALS,
       maximumRows: TRIAL_ROWS,
       seed: 7,

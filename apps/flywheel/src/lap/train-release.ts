@@ -53,7 +53,7 @@ export async function trainRelease(
   progress.update(1, 2, 'models');
   const boosted = await finish(
     client,
-    await submit('gradient-boosting', { ...best, iterations: 120 }),
+    await submit('gradient-boosting', { ...best, trees: 120 }),
   );
   progress.update(2, 2, 'models');
   for (const job of [baseline, boosted])

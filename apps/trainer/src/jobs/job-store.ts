@@ -1,0 +1,99 @@
+import { AppError } from '@flywheel/core';
+import { trainer } from '@flywheel/contracts';
+import type { Outbox, SqlTransaction } from '@flywheel/kafka';
+import type { Sql } from '@flywheel/storage';
+
+export type StoredJob = {
+  job: trainer.Job;
+  experiment: string;
+  registerAs: string | undefined;
+  rebuild: boolean;
+};
+
+type JobRow = {
+  job: unknown;
+  experiment: string | null;
+  register_as: string | null;
+  rebuild: boolean;
+};
+
+const COLUMNS = 'job, experiment, register_as, rebuild';
+
+/** Jobs in SQL; every change of state is an event of the same transaction. */
+export class JobStore {
+  readonly #sql: Sql;
+  readonly #outbox: Outbox;
+
+  constructor(options: { sql: Sql; outbox: Outbox }) {
+    this.#sql = options.sql;
+    this.#outbox = options.outbox;
+  }
+
+  async transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    const result = await this.#sql.transaction(work);
+    this.#outbox.wake();
+    return result;
+  }
+
+  async insert(
+    tx: SqlTransaction,
+    { job, experiment, registerAs, rebuild }: StoredJob,
+  ): Promise<void> {
+    await tx.query(
+      'insert into jobs (id, run_key, state, experiment, register_as, rebuild, job) values ($1, $2, $3, $4, $5, $6, $7)',
+      [job.id, job.runKey, job.state, experiment, registerAs ?? null, rebuild, JSON.stringify(job)],
+    );
+    await this.#outbox.add(tx, trainer.jobChanged, job);
+  }
+
+  async update(tx: SqlTransaction, job: trainer.Job): Promise<void> {
+    await tx.query('update jobs set state = $2, job = $3 where id = $1', [
+      job.id,
+      job.state,
+      JSON.stringify(job),
+    ]);
+    await this.#outbox.add(tx, trainer.jobChanged, job);
+  }
+
+  async get(id: string, tx: Pick<SqlTransaction, 'query'> = this.#sql): Promise<StoredJob> {
+    const [row] = await tx.query<JobRow>(`select ${COLUMNS} from jobs where id = $1`, [id]);
+    if (!row) throw new AppError('not_found', 'there is no such job', { details: { job: id } });
+    return storedJob(row);
+  }
+
+  async list(state: string | undefined): Promise<trainer.Job[]> {
+    const rows = await this.#sql.query<JobRow>(
+      `select ${COLUMNS} from jobs where $1::text is null or state = $1 order by created_at desc, id desc limit 500`,
+      [state ?? null],
+    );
+    return rows.map((row) => storedJob(row).job);
+  }
+
+  /** The newest job with this key that runs, waits or has succeeded. */
+  async findByRunKey(
+    tx: Pick<SqlTransaction, 'query'>,
+    runKey: string,
+  ): Promise<StoredJob | undefined> {
+    const [row] = await tx.query<JobRow>(
+      `select ${COLUMNS} from jobs where run_key = $1 and state in ('queued', 'running', 'succeeded') order by (state = 'succeeded') desc, created_at desc limit 1`,
+      [runKey],
+    );
+    return row && storedJob(row);
+  }
+
+  async unfinished(): Promise<StoredJob[]> {
+    const rows = await this.#sql.query<JobRow>(
+      `select ${COLUMNS} from jobs where state in ('queued', 'running') order by created_at, id`,
+    );
+    return rows.map(storedJob);
+  }
+}
+
+function storedJob(row: JobRow): StoredJob {
+  return {
+    job: trainer.job.parse(row.job),
+    experiment: row.experiment ?? '',
+    registerAs: row.register_as ?? undefined,
+    rebuild: row.rebuild,
+  };
+}
