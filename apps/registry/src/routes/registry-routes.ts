@@ -1,0 +1,41 @@
+import { registry } from '@flywheel/contracts';
+import type { ServiceContext } from '@flywheel/runtime';
+import type { DeploymentStore } from '../deployments/deployment-store.ts';
+import type { Promotions } from '../deployments/promotions.ts';
+import type { ModelStore } from '../models/model-store.ts';
+
+type Parts = {
+  models: ModelStore;
+  deployments: DeploymentStore;
+  promotions: Promotions;
+  /** Resolves once reports that were published before the call have been read. */
+  caughtUp: () => Promise<void>;
+};
+
+/** Versions with digests and lineage, deployments, and the gate. */
+export function registryRoutes(
+  http: ServiceContext<unknown>['http'],
+  { models, deployments, promotions, caughtUp }: Parts,
+): void {
+  http.operation(registry.getModelVersion, ({ params }) =>
+    models.describeVersion(params.model, params.version),
+  );
+  http.operation(registry.listModels, async () => ({
+    versions: await Promise.all((await models.allVersions()).map((row) => models.describe(row))),
+  }));
+  http.operation(registry.deployEndpoint, ({ params, body }) =>
+    deployments.deploy(params.endpoint, body),
+  );
+  http.operation(registry.getEndpoint, ({ params }) => deployments.get(params.endpoint));
+  http.operation(registry.listEndpoints, async () => ({ endpoints: await deployments.list() }));
+  http.operation(registry.listDeployments, async ({ params }) => ({
+    deployments: await deployments.history(params.endpoint),
+  }));
+  http.operation(registry.requestPromotion, async ({ params, body }) => {
+    await caughtUp();
+    return promotions.request(params.endpoint, body);
+  });
+  http.operation(registry.listPromotions, async ({ params }) => ({
+    promotions: await promotions.list(params.endpoint),
+  }));
+}
