@@ -16,20 +16,24 @@ process.stdout.on('error', () => undefined); // nobody reads the log any longer
 const log = jsonLinesLogger((line) => process.stdout.write(line));
 const settings = JSON.parse(process.argv[2] ?? '{}') as BrokerSettings; // written by our own parent process
 
-try {
-  const broker = await startBroker({ ...settings, log });
-  tell({ kind: 'ready', host: broker.host, port: broker.port });
-  const exitCode = await Promise.race([
-    broker.failed.catch(() => 1),
-    parentGone.then(() => 0),
-    terminated.then(() => 0),
-  ]);
-  if (exitCode === 0) await broker[Symbol.asyncDispose]();
-  process.exit(exitCode);
-} catch (error) {
-  const { code, message, details } = toAppError(error);
-  if (code === 'internal') log.error({ err: error }, 'broker not started'); // the others say enough by themselves
-  tell({ kind: 'refused', code, message, details: details ?? {} }, () => process.exit(1));
+void run(); // no top-level await: on Node 20 this file is loaded by require, which spares a loader thread
+
+async function run(): Promise<void> {
+  try {
+    const broker = await startBroker({ ...settings, log });
+    tell({ kind: 'ready', host: broker.host, port: broker.port });
+    const exitCode = await Promise.race([
+      broker.failed.catch(() => 1),
+      parentGone.then(() => 0),
+      terminated.then(() => 0),
+    ]);
+    if (exitCode === 0) await broker[Symbol.asyncDispose]();
+    process.exit(exitCode);
+  } catch (error) {
+    const { code, message, details } = toAppError(error);
+    if (code === 'internal') log.error({ err: error }, 'broker process failed'); // the others say enough
+    tell({ kind: 'refused', code, message, details: details ?? {} }, () => process.exit(1));
+  }
 }
 
 function tell(message: BrokerMessage, sent?: () => void): void {
