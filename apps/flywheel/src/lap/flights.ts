@@ -41,7 +41,8 @@ export class FlightData implements AsyncDisposable {
   /** Takes whole origins, in the order of the hash of their names, until at least `rows` flights are there. */
   static async open(rows: number | 'all', folder: string): Promise<FlightData> {
     const file = join(
-      dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')),
+      dirname(createRequire(import.meta.url).resolve('vega-datasets')),
+      '..',
       'data',
       'flights-3m.parquet',
     );

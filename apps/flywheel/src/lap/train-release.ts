@@ -51,10 +51,7 @@ export async function trainRelease(
     });
   const baseline = await finish(client, await submit('logistic-regression', {}));
   progress.update(1, 2, 'models');
-  const boosted = await finish(
-    client,
-    await submit('gradient-boosting', { ...best, trees: 120 }),
-  );
+  const boosted = await finish(client, await submit('gradient-boosting', { ...best, trees: 120 }));
   progress.update(2, 2, 'models');
   for (const job of [baseline, boosted])
     ensure(

@@ -41,8 +41,9 @@ export async function writeParquet(
         from read_json(${sqlText(buffered.path)}, format = 'newline_delimited', maximum_object_size = 16777216,
           columns = {_id: 'VARCHAR', _topic: 'VARCHAR', _partition: 'INTEGER', _offset: 'BIGINT', _received_ms: 'BIGINT' ${record}})
       ) to ${sqlText(scratch)} (format parquet, compression zstd, row_group_size 122880)`);
+    // No `name=value` folders: readers would take them for a column, and a dataset may have one of that name.
     const day = new Date(nowMs).toISOString().slice(0, 10);
-    const key = `lake/${buffered.dataset}/date=${day}/${newId(nowMs)}.parquet`;
+    const key = `lake/${buffered.dataset}/${day}/${newId(nowMs)}.parquet`;
     const stored = await objects.put(key, createReadStream(scratch), {
       contentType: 'application/vnd.apache.parquet',
     });
