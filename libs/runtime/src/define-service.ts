@@ -26,21 +26,24 @@ export type ServiceContext<Config> = {
   /** Calls operations of other services: directly in the same process, else over HTTP. */
   readonly peers: Peers;
   /** Base address of a service, for what is not an operation (artifacts, streams). */
-  urlOf(service: Owner): string;
+  readonly urlOf: (service: Owner) => string;
   /** Opens the service's own schema and brings it up to date. */
-  openSql(migrations: readonly Migration[]): Promise<Sql>;
+  readonly openSql: (migrations: readonly Migration[]) => Promise<Sql>;
   /** Key-value store of the service. */
-  openOnlineStore(): Promise<OnlineStore>;
+  readonly openOnlineStore: () => Promise<OnlineStore>;
   /** Objects under the service's own prefix. */
   readonly objects: ObjectStore;
   readonly publicObjects: PublicObjects;
   /** A DuckDB of its own that may read the object store's local files and the service's folder. */
-  openAnalytics(options?: { threads?: number; memoryLimitMb?: number }): Promise<Analytics>;
+  readonly openAnalytics: (options?: {
+    threads?: number;
+    memoryLimitMb?: number;
+  }) => Promise<Analytics>;
   readonly metrics: Metrics;
   /** A local folder of the service's own: scratch files, spools. */
   readonly folder: string;
   /** Background work; its failure stops the process. */
-  spawn(name: string, work: Promise<unknown>): void;
+  readonly spawn: (name: string, work: Promise<unknown>) => void;
 };
 
 export type Service<Config = unknown> = {

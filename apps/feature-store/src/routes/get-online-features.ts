@@ -121,7 +121,7 @@ function readBody(body: unknown): Asked {
       ]),
     ),
     features: features as string[] | undefined,
-    service: service as string | undefined,
+    service,
     fullNames: fullNames === true,
     asOfMs,
   };
@@ -170,7 +170,7 @@ function isAsked(asked: Asked, feature: string): boolean {
 function shownName(feature: string, fullNames: boolean): string {
   return fullNames
     ? feature
-    : feature.slice(feature.indexOf('__') < 0 ? 0 : feature.indexOf('__') + 2);
+    : feature.slice(feature.includes('__') ? feature.indexOf('__') + 2 : 0);
 }
 
 function status(

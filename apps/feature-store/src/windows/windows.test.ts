@@ -43,15 +43,13 @@ const row = fc.record({
   lagMs: fc.integer({ min: -2, max: 30 }).map((hour) => hour * HOUR),
   delay: fc.option(fc.integer({ min: -60, max: 200 }), { nil: Number.NaN }),
 });
-const rowsOf = fc
-  .uniqueArray(row, { selector: (one) => one.id, maxLength: 60 })
-  .map((many) =>
-    many.map(({ lagMs, delay, ...rest }): WindowRow => ({
-      ...rest,
-      knownMs: rest.eventMs + lagMs,
-      values: [delay],
-    })),
-  );
+const rowsOf = fc.uniqueArray(row, { selector: (one) => one.id, maxLength: 60 }).map((many) =>
+  many.map(({ lagMs, delay, ...rest }): WindowRow => ({
+    ...rest,
+    knownMs: rest.eventMs + lagMs,
+    values: [delay],
+  })),
+);
 
 describe('windows of an entity', () => {
   it('give online what the definition says, at every moment', () => {

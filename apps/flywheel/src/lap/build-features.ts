@@ -169,7 +169,10 @@ async function compareOnline(
      from read_parquet('${file}') where prediction_time >= ${Date.parse(compareFrom)}
      order by md5(concat(prediction_time, route)), route limit ${COMPARED_ROWS}`,
   );
-  ensure(rows.length > 0, `there are no rows to compare online with offline among ${JSON.stringify({ rows: trainingSet.rows, left: trainingSet.rowsLeftOut })}`);
+  ensure(
+    rows.length > 0,
+    `there are no rows to compare online with offline among ${JSON.stringify({ rows: trainingSet.rows, left: trainingSet.rowsLeftOut })}`,
+  );
   const online = await client.call(featureStore.readVectors, {
     body: {
       service: names.featureService,

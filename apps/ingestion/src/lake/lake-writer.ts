@@ -98,11 +98,10 @@ export class LakeWriter {
       [...ends].every(
         ([partition, end]) => (this.#positions.get(`${topic}/${partition}`) ?? 0n) >= end,
       );
+    const deadlineMs = performance.now() + withinMs;
     const deadline = new AbortController();
     const timer = delay(withinMs, undefined, { signal: deadline.signal }).catch(() => undefined);
-    let isLate = false;
-    void timer.then(() => (isLate = true));
-    while (!isThere() && !isLate) {
+    while (!isThere() && performance.now() < deadlineMs) {
       let wake: () => void = () => undefined;
       const moved = new Promise<void>((resolve) => (wake = resolve));
       this.#moved.add(wake);

@@ -164,9 +164,7 @@ export class Cases {
     });
   }
 
-  async counts(
-    endpoint: string,
-  ): Promise<{
+  async counts(endpoint: string): Promise<{
     predictions: number;
     labelled: number;
     pending: number;

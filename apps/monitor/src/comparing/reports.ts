@@ -20,8 +20,8 @@ export class Reports {
 
   async publish(
     content: ReportContent,
-    alongside: (tx: SqlTransaction, report: monitor.Report) => Promise<void> = async () =>
-      undefined,
+    alongside: (tx: SqlTransaction, report: monitor.Report) => Promise<void> = () =>
+      Promise.resolve(),
   ): Promise<monitor.Report> {
     const nowMs = this.#clock.nowMs();
     const report: monitor.Report = {

@@ -17,8 +17,7 @@ export function evaluateGate({
 }: GateQuestion): registry.Promotion['checks'] {
   const comparison = report?.comparison ?? undefined;
   const isAboutThem =
-    comparison !== undefined &&
-    comparison.champion.model === champion.model &&
+    comparison?.champion.model === champion.model &&
     comparison.champion.version === champion.version &&
     comparison.candidate.model === candidate.model &&
     comparison.candidate.version === candidate.version;

@@ -29,7 +29,7 @@ export class JobQueue {
   readonly #waiters = new Waiters();
   readonly #aborts = new Map<string, AbortController>();
   #queue: Promise<void> = Promise.resolve();
-  #isStopping = false;
+  readonly #stopping = new AbortController();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -123,7 +123,7 @@ export class JobQueue {
 
   /** Ends what runs without a verdict: it is run again at the next start. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort();
     for (const abort of this.#aborts.values())
       abort.abort(new AppError('cancelled', 'the process stops'));
     await this.#queue;
@@ -142,7 +142,7 @@ export class JobQueue {
 
   async #run(id: string): Promise<void> {
     const { store, run, onProgress, log } = this.#parts;
-    if (this.#isStopping) return;
+    if (this.#isStopping()) return;
     const stored = await store.get(id);
     if (!unfinished.has(stored.job.state)) return;
     const abort = new AbortController();
@@ -161,7 +161,7 @@ export class JobQueue {
       });
       await this.#end(id, { state: 'succeeded', result });
     } catch (error) {
-      if (this.#isStopping) return;
+      if (this.#isStopping()) return;
       log.error({ err: error, job: id }, 'a job failed');
       const { message, details } = toAppError(error);
       await this.#end(id, {
@@ -221,6 +221,10 @@ export class JobQueue {
     }
   }
 
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   #now(): string {
     return new Date(this.#parts.clock.nowMs()).toISOString();
   }
@@ -230,11 +234,11 @@ function checkParams(spec: trainer.TrainingSpec): void {
   try {
     completeParams(spec.algorithm, spec.params);
   } catch (error) {
-    if (error instanceof AppError && error.code === 'invalid_argument')
-      throw invalid(
-        `spec.${String(error.details?.['field'] ?? 'params')}`,
-        String(error.details?.['rule'] ?? error.message),
-      );
-    throw error;
+    if (!(error instanceof AppError && error.code === 'invalid_argument')) throw error;
+    const { field, rule } = error.details ?? {};
+    throw invalid(
+      `spec.${typeof field === 'string' ? field : 'params'}`,
+      typeof rule === 'string' ? rule : error.message,
+    );
   }
 }

@@ -17,7 +17,7 @@ export async function checkParity(
   signal: AbortSignal,
 ): Promise<ParityReport> {
   await using runtime = await OnnxModel.load(onnx);
-  return verifyParity({
+  return await verifyParity({
     model,
     rows: spreadRows(table, PARITY_ROWS),
     signal,

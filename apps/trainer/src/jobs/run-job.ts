@@ -141,5 +141,5 @@ async function withAnalytics<T>(
   work: (analytics: Analytics) => Promise<T>,
 ): Promise<T> {
   await using analytics = await open();
-  return work(analytics);
+  return await work(analytics);
 }

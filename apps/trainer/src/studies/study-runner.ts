@@ -98,8 +98,10 @@ export class StudyRunner {
   }
 
   async #run(id: string): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
-    let { study, request } = await this.#load(id);
+    if (this.#isStopping()) return;
+    const stored = await this.#load(id);
+    const { request } = stored;
+    let { study } = stored;
     try {
       const tables = await this.#tables(request);
       const experiment = await this.#parts.tracking.experiment(study.experiment);
@@ -111,11 +113,15 @@ export class StudyRunner {
       }
       await this.#save({ ...study, state: 'succeeded' });
     } catch (error) {
-      if (this.#stopping.signal.aborted) return;
+      if (this.#isStopping()) return;
       this.#parts.log.error({ err: error, study: id }, 'a study failed');
       await this.#save({ ...study, state: 'failed', error: toAppError(error).message });
     }
     this.#waiters.wake(id);
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   async #trial(
