@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { Scope, newId, systemClock } from '@flywheel/core';
+import { AppError, Scope, invalid, newId, systemClock } from '@flywheel/core';
 import { apiTable } from './apis/table.ts';
 import { deferred } from './deferred.ts';
 import { lockFolder } from './folder-lock.ts';
 import { CommittedOffsets } from './groups/committed-offsets.ts';
 import { Coordinator } from './groups/coordinator.ts';
-import { realDisk } from './log/disk.ts';
+import { codeOf, realDisk } from './log/disk.ts';
 import { ReadFiles } from './log/read-files.ts';
 import { TailCache } from './log/tail-cache.ts';
 import type { BrokerOptions } from './options.ts';
@@ -27,7 +27,8 @@ const maxFetchWaitMs = 60_000;
 const connectionLimits = { maxFrameBytes: 100 * mebibyte, maxUnansweredBytes: 16 * mebibyte };
 
 /**
- * Starts the broker in this process. Throws `conflict` when the port is taken or another process holds the folder.
+ * Starts the broker in this process. Throws `conflict` when the port is taken or another process holds the folder, and
+ * what an operator can mend besides: a full disk, a folder that cannot be written.
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { folder, log, host = '127.0.0.1' } = options;
@@ -98,6 +99,27 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     };
   } catch (error) {
     await scope[Symbol.asyncDispose]();
-    throw error;
+    throw startError(error, folder);
+  }
+}
+
+/** What an operator can do something about gets a sentence. */
+function startError(error: unknown, folder: string): unknown {
+  if (error instanceof AppError) return error;
+  const options = { details: { folder, reason: codeOf(error) }, cause: error };
+  switch (codeOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new AppError('resource_exhausted', 'disk of the data folder is full', options);
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new AppError('permission_denied', 'data folder cannot be written', options);
+    case 'EEXIST':
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return invalid('folder', 'must be a folder or a path where one can be made', { folder });
+    default:
+      return error;
   }
 }

@@ -8,6 +8,8 @@ import { nullableString } from './protocol/codec.ts';
 import { Reader } from './protocol/reader.ts';
 import { Writer } from './protocol/writer.ts';
 
+const keepAliveMs = 60_000;
+
 export type ConnectionLimits = {
   readonly maxFrameBytes: number;
   /** Above this many bytes of requests not yet answered the socket is not read. */
@@ -48,6 +50,7 @@ export class Connection {
     this.#frames = new FrameAssembler(limits.maxFrameBytes);
     this.#host = socket.remoteAddress ?? '';
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs); // a peer that vanished is noticed
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => this.#progress());
     socket.on('error', (error) => log.debug({ err: error }, 'connection broke'));

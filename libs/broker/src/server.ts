@@ -56,5 +56,8 @@ function startError(error: Error, { host, port }: { host: string; port: number }
       details: { port, host },
       cause: error,
     });
-  return new AppError('unavailable', 'cannot listen', { details: { port, host }, cause: error });
+  return new AppError('unavailable', 'cannot listen on this address', {
+    details: { port, host, reason: codeOf(error) },
+    cause: error,
+  });
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { newId } from '@flywheel/core';
+import { AppError, newId } from '@flywheel/core';
 import { FramedLog } from './log/framed-log.ts';
 import type { LogEnvironment } from './log/partition-log.ts';
 import { Topic } from './topic.ts';
@@ -9,7 +9,7 @@ import type { TopicConfigs } from './topic-configs.ts';
 
 /** What the metadata journal holds. */
 type MetadataRecord =
-  | { readonly kind: 'cluster'; readonly id: string }
+  | { readonly kind: 'cluster'; readonly id: string; readonly format: number }
   | {
       readonly kind: 'topic';
       readonly name: string;
@@ -30,6 +30,8 @@ type MetadataRecord =
   | { readonly kind: 'producer-ids'; readonly end: number };
 
 const producerIdBlock = 1000;
+/** Of the data folder as a whole; a broker refuses a folder of a later one. */
+const format = 1;
 
 /** The topics of the broker and all else that must outlive it besides records and committed offsets. */
 export class Topics {
@@ -37,6 +39,7 @@ export class Topics {
   readonly #environment: LogEnvironment;
   readonly #byName = new Map<string, Topic>();
   readonly #changing = new Set<string>();
+  readonly #deletedIds = new Set<string>();
   #journal: FramedLog<MetadataRecord> | undefined;
   #clusterId = '';
   #nextProducerId = 0;
@@ -66,11 +69,8 @@ export class Topics {
     );
     topics.#nextProducerId = topics.#producerIdEnd;
     if (topics.#clusterId === '')
-      await topics.#write({ kind: 'cluster', id: randomBytes(16).toString('base64url') });
-    const known = new Set([...topics.#byName.values()].map((topic) => topic.id));
-    for (const name of await readdir(logs))
-      // a deletion was cut short
-      if (!known.has(name)) await rm(join(logs, name), { recursive: true, force: true });
+      await topics.#write({ kind: 'cluster', id: randomBytes(16).toString('base64url'), format });
+    await topics.#finishDeletions(logs);
     return topics;
   }
 
@@ -141,6 +141,17 @@ export class Topics {
     await this.#journal?.close();
   }
 
+  /** Only what the journal says was deleted goes: folders nobody knows may be all that is left after damage. */
+  async #finishDeletions(logs: string): Promise<void> {
+    const known = new Set(this.list().map((topic) => topic.id));
+    for (const name of await readdir(logs)) {
+      if (known.has(name)) continue;
+      if (this.#deletedIds.has(name)) await rm(join(logs, name), { recursive: true, force: true });
+      else this.#environment.log.warn({ folder: join(logs, name) }, 'folder of no known topic');
+    }
+    this.#deletedIds.clear();
+  }
+
   async #write(record: MetadataRecord): Promise<void> {
     await this.#journal?.append(record);
     this.#apply(record);
@@ -149,6 +160,10 @@ export class Topics {
   #apply(record: MetadataRecord): void {
     switch (record.kind) {
       case 'cluster':
+        if (record.format > format)
+          throw new AppError('conflict', 'data folder was written by a newer version', {
+            details: { folder: this.#folder, format: record.format },
+          });
         this.#clusterId = record.id;
         return;
       case 'topic': {
@@ -157,6 +172,7 @@ export class Topics {
         return;
       }
       case 'deleted':
+        this.#deletedIds.add(this.#byName.get(record.name)?.id ?? '');
         this.#byName.delete(record.name);
         return;
       case 'partitions':
@@ -175,7 +191,7 @@ export class Topics {
   }
 
   *#snapshot(): Iterable<MetadataRecord> {
-    yield { kind: 'cluster', id: this.#clusterId };
+    yield { kind: 'cluster', id: this.#clusterId, format };
     yield { kind: 'producer-ids', end: this.#producerIdEnd };
     for (const topic of this.#byName.values())
       yield {

@@ -17,6 +17,7 @@ export class Coordinator {
   readonly offsets: CommittedOffsets;
   readonly #options: CoordinatorOptions;
   readonly #groups = new Map<string, Group>();
+  #isEnded = false;
 
   constructor(offsets: CommittedOffsets, options: CoordinatorOptions) {
     this.offsets = offsets;
@@ -39,6 +40,7 @@ export class Coordinator {
 
   join(groupId: string, request: JoinRequest): JoinAnswer | Promise<JoinAnswer> {
     if (groupId === '') return refusedJoin(errorCodes.invalidGroupId, request);
+    if (this.#isEnded) return refusedJoin(errorCodes.coordinatorNotAvailable, request);
     const { minSessionTimeoutMs, maxSessionTimeoutMs } = this.#options;
     if (
       request.sessionTimeoutMs < minSessionTimeoutMs ||
@@ -98,8 +100,9 @@ export class Coordinator {
     return errorCodes.none;
   }
 
-  /** Answers everyone who waits, so that connections can close. */
+  /** Answers everyone who waits and lets nobody in any more, so that connections can close. */
   end(): void {
+    this.#isEnded = true;
     for (const group of this.#groups.values()) group.end();
     this.#groups.clear();
   }

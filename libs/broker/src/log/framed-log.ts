@@ -1,4 +1,4 @@
-import { readFile, rename, rm, truncate } from 'node:fs/promises';
+import { readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from '@flywheel/core';
 import { AppendFile } from './append-file.ts';
@@ -56,7 +56,9 @@ export class FramedLog<R> {
       position = end;
     }
     if (position < bytes.length) {
-      log.warn({ file: path, cutBytes: bytes.length - position }, 'torn tail cut off');
+      const kept = `${path}.cut`; // if it was damage and not a torn tail, somebody may want it back
+      await writeFile(kept, bytes.subarray(position));
+      log.warn({ file: path, cutBytes: bytes.length - position, kept }, 'torn tail cut off');
       await truncate(path, position);
     }
     return new FramedLog<R>(options, position, snapshot);

@@ -7,6 +7,7 @@ import type { Commit } from './append-file.ts';
 import { batchHeaderBytes, checkProduced, lastOffsetAt, placeBatch, sizeAt } from './batch.ts';
 import type { Batch } from './batch.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { codeOf } from './disk.ts';
 import type { Disk } from './disk.ts';
 import { findTimestamp, refusalOfRecords } from './inspect.ts';
 import { indexIntervalBytes } from './offset-index.ts';
@@ -143,10 +144,14 @@ export class PartitionLog {
    */
   async read(offset: number, maxBytes: number, mustGiveOne: boolean): Promise<Slice> {
     if (offset >= this.#highWatermark) return emptySlice;
-    return (
-      this.#readTail(offset, maxBytes, mustGiveOne) ??
-      (await this.#readFile(offset, maxBytes, mustGiveOne))
-    );
+    const fromTail = this.#readTail(offset, maxBytes, mustGiveOne);
+    if (fromTail) return fromTail;
+    try {
+      return await this.#readFile(offset, maxBytes, mustGiveOne);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return emptySlice; // just deleted: the next read is told so
+      throw error;
+    }
   }
 
   /** The first record at or after `timestamp`, or `undefined` if all are older. */
@@ -180,6 +185,7 @@ export class PartitionLog {
     const kept = this.#segments.findLastIndex((segment) => segment.baseOffset <= this.#startOffset);
     const dropped = this.#segments.splice(0, Math.max(0, kept));
     for (const segment of dropped) await this.#removeFiles(segment);
+    this.#wake(); // who waits below the start has to know
   }
 
   /** Waits for what was appended and writes down what recovery would have to find out. */
@@ -321,6 +327,10 @@ export class PartitionLog {
       nextOffset = found.nextOffset;
       producers = found.producers;
       segments.push(new Segment(this.#folder, baseOffset, found));
+    }
+    if (nextOffset !== undefined && nextOffset < this.#startOffset) {
+      for (const segment of segments.splice(0)) await this.#removeFiles(segment); // all deleted records
+      nextOffset = undefined;
     }
     this.#nextOffset = nextOffset ?? this.#startOffset;
     if (segments.length === 0) segments.push(new Segment(this.#folder, this.#nextOffset));
