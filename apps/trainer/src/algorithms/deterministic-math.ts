@@ -44,8 +44,7 @@ export function exp(x: number): number {
   const k = Math.round(x * INVERSE_LN2);
   const r = x - k * LN2_HIGH - k * LN2_LOW;
   let sum = 1 / 6227020800;
-  for (let term = 0; term < EXP_COEFFICIENTS.length; term++)
-    sum = sum * r + (EXP_COEFFICIENTS[term] as number);
+  for (const coefficient of EXP_COEFFICIENTS) sum = sum * r + coefficient;
   const half = k >> 1;
   return sum * powerOfTwo(half) * powerOfTwo(k - half);
 }

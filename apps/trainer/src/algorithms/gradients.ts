@@ -9,8 +9,8 @@ const HALF_INTEGER_ROUNDER = 6755399441055744;
 
 /**
  * Gradient p - y and hessian p (1 - p) of the log-loss, times the row's weight, for each row and iteration.
- * Both are rounded to multiples of 2^-24 of the largest weight: a float32 then holds them exactly, and float64 sums of
- * up to 2^29 of them are exact in any order.
+ * Both are rounded to multiples of 2^-24 of the largest weight (before and after weighting, so that an integer weight
+ * is the same as so many rows): a float32 then holds them exactly, and float64 sums of up to 2^29 are exact in any order.
  */
 export class LogLossGradients {
   readonly #label: Float32Array | Uint8Array;
@@ -39,10 +39,10 @@ export class LogLossGradients {
       const isPositive = label[row] === 1;
       const rowWeight = weight ? (weight[row] as number) : 1;
       loss.add(isPositive ? probability : complementOf(margin), rowWeight);
-      const gradient = (isPositive ? probability - 1 : probability) * rowWeight;
-      const hessian = probability * (1 - probability) * rowWeight;
-      pairs[2 * row] = gradient + rounder - rounder;
-      pairs[2 * row + 1] = hessian + rounder - rounder;
+      const gradient = (isPositive ? probability - 1 : probability) + rounder - rounder;
+      const hessian = probability * (1 - probability) + rounder - rounder;
+      pairs[2 * row] = gradient * rowWeight + rounder - rounder;
+      pairs[2 * row + 1] = hessian * rowWeight + rounder - rounder;
     }
     return loss.total();
   }

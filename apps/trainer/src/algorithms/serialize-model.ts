@@ -19,8 +19,8 @@ export function serializeModel(model: TrainedModel): string {
 /** Reads what `serializeModel` wrote. */
 export function parseModel(json: string): TrainedModel {
   const raw = JSON.parse(json) as SerializedModel;
-  if (raw.format !== FORMAT) throw invalid('model.format', `must be ${FORMAT}`);
-  const { format: _, ...model } = raw;
+  const { format, ...model } = raw;
+  if (format !== FORMAT) throw invalid('model.format', `must be ${FORMAT}`);
   switch (model.kind) {
     case 'gradient-boosting':
       return { ...model, trees: decodeTrees(model.trees) };

@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AppError, toAppError } from '@flywheel/core';
 import type { TrainRequest, TrainResult } from './train.ts';
@@ -26,10 +24,11 @@ export async function trainInWorker(
   options: WorkerOptions = {},
 ): Promise<TrainResult> {
   options.signal?.throwIfAborted();
-  const worker = new Worker(new URL('./train-worker.ts', import.meta.url), {
+  const worker = new Worker(workerEntry(), {
+    name: 'flywheel-training',
     workerData: request,
     transferList: options.handOver ? buffersOf(request) : [],
-    execArgv: ['--import', typescriptLoader()],
+    execArgv: [],
     ...(options.heapMb && { resourceLimits: { maxOldGenerationSizeMb: options.heapMb } }),
   });
   try {
@@ -80,9 +79,9 @@ function crashOf(error: Error & { readonly code?: string }): AppError {
     : new AppError('internal', 'the training worker crashed', { cause: error });
 }
 
-/** The loader that lets a thread run TypeScript, also where the process itself was started by another one. */
-function typescriptLoader(): string {
-  return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+function workerEntry(): URL {
+  const isSource = import.meta.url.endsWith('.ts');
+  return new URL(isSource ? './train-from-source.mjs' : './train-worker.js', import.meta.url);
 }
 
 function buffersOf({ table, validation }: TrainRequest): ArrayBuffer[] {

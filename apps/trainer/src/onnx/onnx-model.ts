@@ -15,7 +15,7 @@ export type Initializer = {
 export type Attribute =
   | { readonly int: number }
   | { readonly string: string }
-  | { readonly ints: ArrayLike<number> }
+  | { readonly ints: Iterable<number> }
   | { readonly floats: ArrayLike<number> }
   | { readonly strings: readonly string[] };
 

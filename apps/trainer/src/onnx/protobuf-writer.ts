@@ -43,9 +43,9 @@ export class ProtobufWriter {
     return this.bytes(field, bytes);
   }
 
-  packedInts(field: number, values: ArrayLike<number>): this {
+  packedInts(field: number, values: Iterable<number>): this {
     const packed = new ProtobufWriter();
-    for (let i = 0; i < values.length; i++) packed.#varint(values[i] as number);
+    for (const value of values) packed.#varint(value);
     return this.bytes(field, packed.finish());
   }
 
