@@ -50,14 +50,17 @@ async function serve(folder: string, port: number): Promise<void> {
     idleInTransactionMs,
     fail: (error) => {
       // A backend that broke inside WebAssembly cannot be trusted with another byte; the WAL has what was committed.
-      process.stderr.write(`the backend broke: ${error instanceof Error ? error.stack : ''}\n`);
+      process.stderr.write(`the backend broke: ${String(error)}\n`);
       process.exit(70);
     },
   });
   server.on('connection', (socket) => shared.attach(socket));
   let tidyAt = '';
   const tidy = setInterval(() => {
-    void keepTidy(shared, tidyAt).then((position) => (tidyAt = position));
+    keepTidy(shared, tidyAt).then(
+      (position) => (tidyAt = position),
+      (error: unknown) => process.stderr.write(`upkeep failed: ${String(error)}\n`),
+    );
   }, tidyEveryMs);
   process.send?.({ kind: 'ready', port: (server.address() as AddressInfo).port });
 

@@ -203,6 +203,35 @@ describe('the embedded PostgreSQL under faults', () => {
     await eventually(() => expect(isRunning(pid)).toBe(false));
   });
 
+  it('refuses what would break its backend, and goes on', async () => {
+    await using server = await start(await freshFolder());
+    await using sql = await open(server.url);
+
+    for (const values of [undefined, []])
+      await expect(sql.query('copy tally from stdin', values)).rejects.toMatchObject({
+        cause: { message: 'COPY from stdin failed: COPY FROM STDIN is not supported here' },
+      });
+    await expect(sql.query('select pg_terminate_backend(pg_backend_pid())')).resolves.toBeDefined();
+
+    expect(await sql.query('select 1 as n')).toEqual([{ n: 1 }]);
+  });
+
+  it('ends when its backend is broken all the same, with every commit kept', async () => {
+    const folder = await freshFolder();
+    const first = await start(folder);
+    const sql = await open(first.url);
+    await sql.query('insert into tally values (1, 1)');
+    await sql.query('create function endless() returns int language sql as $$ select endless() $$');
+
+    await expect(sql.query('select endless()')).rejects.toMatchObject({ code: 'unavailable' });
+
+    expect(await first.exited).toEqual({ code: 70, signal: null });
+    await sql[Symbol.asyncDispose]();
+    await using server = await start(folder);
+    await using again = await open(server.url);
+    expect(await again.query('select n from tally')).toEqual([{ n: 1 }]);
+  });
+
   it('stops cleanly within a second and gives its folder back', async () => {
     const folder = await freshFolder();
     const server = await start(folder);

@@ -1,18 +1,20 @@
 import { invalid } from '@flywheel/core';
 
 const keyBytes = 900;
+/** XML, in which S3 lists keys, has no way to write these. */
+const unlistable = /[\u0000-\u001f\u007f\ufffe\uffff]/;
 const segmentBytes = 255;
 /** A file name may have 255 bytes. */
 const nameLength = 200;
 
 /**
- * Throws unless `key` is one: `/`-joined segments of well-formed Unicode, none empty, `.` or `..`, no NUL; at most
- * 900 bytes in UTF-8, a segment at most 255.
+ * Throws unless `key` is one: `/`-joined segments of well-formed Unicode, none empty, `.` or `..`, no control
+ * characters; at most 900 bytes in UTF-8, a segment at most 255.
  */
 export function checkKey(key: string, field = 'key'): void {
   if (Buffer.byteLength(key) > keyBytes)
     throw invalid(field, `must have at most ${keyBytes} bytes`);
-  if (key.includes('\0')) throw invalid(field, 'must not contain NUL');
+  if (unlistable.test(key)) throw invalid(field, 'must not contain control characters');
   if (Buffer.from(key).toString() !== key) throw invalid(field, 'must be well-formed Unicode');
   for (const segment of key.split('/')) {
     if (segment === '' || segment === '.' || segment === '..')

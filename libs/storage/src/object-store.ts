@@ -9,7 +9,7 @@ export type ObjectRange = { start: number; end?: number };
 export type PutOptions = CallOptions & { ifAbsent?: boolean; contentType?: string };
 
 /**
- * Whole objects by key. A key is `/`-joined non-empty segments of any text without NUL, at most 900 bytes in UTF-8 (a
+ * Whole objects by key. A key is `/`-joined non-empty segments of text without control characters, at most 900 bytes in UTF-8 (a
  * segment at most 255); `.` and `..` are refused, and nothing in a key leads out of the store. Callers never use a key that is a folder of another
  * (`a` beside `a/b`). Errors: `invalid_argument` for a key, `conflict` for `ifAbsent`, `unavailable` when the server
  * is away, `resource_exhausted` when the disk is full, `cancelled` by the signal.

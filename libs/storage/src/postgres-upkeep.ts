@@ -3,8 +3,8 @@ import { rowsOfSimpleQuery } from './postgres-wire.ts';
 
 /** The thresholds of PostgreSQL's autovacuum, which a single-user backend does not run. */
 const worn = `
-  select format('%I.%I', schemaname, relname) as name
-    from pg_stat_user_tables join pg_class on pg_class.oid = relid
+  select format('%I.%I', worn.schemaname, worn.relname) as name
+    from pg_stat_user_tables worn join pg_class on pg_class.oid = worn.relid
    where n_dead_tup > 50 + 0.2 * greatest(reltuples, 0)
       or n_mod_since_analyze > 50 + 0.1 * greatest(reltuples, 0)
    order by 1`;
@@ -18,6 +18,8 @@ export async function keepTidy(shared: SharedBackend, lastSeen: string): Promise
     await shared.execute('select pg_current_wal_lsn()'),
   );
   if (position === lastSeen) return lastSeen;
+  // The counts of a session are else written down when it has rested for a while.
+  await shared.execute('select pg_stat_force_next_flush()');
   for (const table of rowsOfSimpleQuery(await shared.execute(worn)))
     await shared.execute(`vacuum (analyze) ${table}`);
   await shared.execute('checkpoint');

@@ -129,6 +129,34 @@ function parametersOf(body: Buffer): Map<string, string> {
   return parameters;
 }
 
+/** True when the last message in `output` is ReadyForQuery, which is six bytes long. */
+export function endsWithReady(output: Buffer): boolean {
+  return output.length >= 6 && output[output.length - 6] === 0x5a;
+}
+
+/** The text of the first error in `output`, whole messages of a server. */
+export function errorIn(output: Buffer): string | undefined {
+  for (let at = 0; at + 5 <= output.length; at += 1 + output.readInt32BE(at + 1)) {
+    if (output[at] !== 0x45) continue;
+    const fields = output.toString('utf8', at + 5, at + 1 + output.readInt32BE(at + 1)).split('\0');
+    return fields.find((field) => field.startsWith('M'))?.slice(1) ?? 'unknown error';
+  }
+  return undefined;
+}
+
+/** `output`, whole messages of a server, without those of `type`; the same buffer when it has none. */
+export function withoutMessages(output: Buffer, type: number): Buffer {
+  const kept: Buffer[] = [];
+  let found = false;
+  for (let at = 0; at + 5 <= output.length;) {
+    const end = at + 1 + output.readInt32BE(at + 1);
+    if (output[at] === type) found = true;
+    else kept.push(output.subarray(at, end));
+    at = end;
+  }
+  return found ? Buffer.concat(kept) : output;
+}
+
 /** The first column of the rows in `output`, whole messages of a server, as text. */
 export function rowsOfSimpleQuery(output: Buffer): string[] {
   const rows: string[] = [];

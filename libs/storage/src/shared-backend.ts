@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   MessageReader,
+  endsWithReady,
+  errorIn,
   fatal,
   lastParameterStatus,
   message,
@@ -9,6 +11,7 @@ import {
   simpleQuery,
   speaksOnly30,
   sync,
+  withoutMessages,
 } from './postgres-wire.ts';
 
 /** One PostgreSQL backend: takes whole messages, gives all its answers. */
@@ -33,9 +36,14 @@ type Session = {
 
 /** Query, Sync, FunctionCall: the backend answers and is ready again. */
 const endsTurn = new Set([0x51, 0x53, 0x46]);
-/** Flush, CopyDone, CopyFail: an answer is due, but the unit goes on. */
-const asksForAnswer = new Set([0x48, 0x63, 0x66]);
+/** Flush: an answer is due, but the unit goes on. */
+const asksForAnswer = 0x48;
+/** CopyData, CopyDone, CopyFail: a backend that reads its input whole cannot copy from a client. */
+const ofCopy = new Set([0x64, 0x63, 0x66]);
 const terminate = 0x58;
+const simpleQueryType = 0x51;
+const copyInResponse = 0x47;
+const copyFail = message('f', 'COPY FROM STDIN is not supported here');
 
 /**
  * Lets many connections share one backend. A connection has the backend from the first message of a unit to the
@@ -95,10 +103,15 @@ export class SharedBackend {
     socket.on('close', () => this.#detach(session));
   }
 
-  /** Runs one statement of the server's own between two units of the connections. */
+  /** Runs one statement of the server's own between two units of the connections; throws when it is refused. */
   execute(statement: string): Promise<Buffer> {
-    return new Promise((resolve) => {
-      this.#chores.push(async () => resolve(await this.#backend.run(simpleQuery(statement))));
+    return new Promise((resolve, reject) => {
+      this.#chores.push(async () => {
+        const output = await this.#backend.run(simpleQuery(statement));
+        const error = errorIn(output);
+        if (error === undefined) resolve(output);
+        else reject(new Error(error));
+      });
       void this.#run();
     });
   }
@@ -136,8 +149,9 @@ export class SharedBackend {
         this.#detach(session);
         return;
       }
+      if (ofCopy.has(type)) continue;
       session.partial.push(this.#own(session, next));
-      if (endsTurn.has(type) || asksForAnswer.has(type)) {
+      if (endsTurn.has(type) || type === asksForAnswer) {
         session.ready.push({ bytes: Buffer.concat(session.partial), endsTurn: endsTurn.has(type) });
         session.partial = [];
       }
@@ -192,11 +206,25 @@ export class SharedBackend {
     if (!unit) return;
     if (!this.#owner) await this.#enter(session);
     this.#owner = session;
-    const output = await this.#backend.run(unit.bytes);
+    const output = await this.#runRefusingCopy(unit.bytes);
+    if (unit.endsTurn && !endsWithReady(output))
+      throw new Error('the backend did not get ready again, as after a stack overflow');
     this.#noteSearchPath(session, output);
     session.socket.write(output);
     if (unit.endsTurn && !this.#backend.isInTransaction()) this.#owner = undefined;
     this.#enqueue(session);
+  }
+
+  /**
+   * A COPY FROM STDIN meets the CopyFail behind it and fails, where it would wait for data inside the backend and take
+   * the process with it; any other unit ignores it.
+   */
+  async #runRefusingCopy(unit: Buffer): Promise<Buffer> {
+    const output = await this.#backend.run(Buffer.concat([unit, copyFail]));
+    const withoutCopy = withoutMessages(output, copyInResponse);
+    if (withoutCopy === output || unit[0] === simpleQueryType) return withoutCopy;
+    // In the extended protocol the copy has swallowed the Sync.
+    return Buffer.concat([withoutCopy, await this.#backend.run(sync)]);
   }
 
   async #enter(session: Session): Promise<void> {
