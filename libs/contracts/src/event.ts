@@ -51,7 +51,11 @@ export function readEventData<Data>(
   for (let from = version; from < contract.version; from++) {
     const lift = contract.older[from];
     if (!lift) throw unreadable(contract, version, 'no upcaster from this version');
-    lifted = lift(lifted as never);
+    try {
+      lifted = lift(lifted as never);
+    } catch {
+      throw unreadable(contract, version, 'cannot be lifted to the next version');
+    }
   }
   if (version > contract.version || !Number.isInteger(version) || version < 1)
     throw unreadable(contract, version, 'unknown version');

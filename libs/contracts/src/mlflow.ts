@@ -53,6 +53,36 @@ export const mlflowCreateRun = defineOperation({
   }),
 });
 
+export const mlflowGetRun = defineOperation({
+  name: 'mlflow.get-run',
+  service: 'tracking',
+  method: 'GET',
+  path: '/api/2.0/mlflow/runs/get',
+  summary: 'Gives a run',
+  query: z.object({ run_id: z.string() }),
+  reply: z.object({
+    run: z.object({ info: z.object({ run_id: z.string(), artifact_uri: z.string() }) }),
+  }),
+});
+
+export const mlflowGetLoggedModel = defineOperation({
+  name: 'mlflow.get-logged-model',
+  service: 'tracking',
+  method: 'GET',
+  path: '/api/2.0/mlflow/logged-models/:model_id',
+  summary: 'Gives a logged model',
+  params: z.object({ model_id: z.string() }),
+  reply: z.object({
+    model: z.object({
+      info: z.object({
+        model_id: z.string(),
+        artifact_uri: z.string(),
+        source_run_id: z.string().optional(),
+      }),
+    }),
+  }),
+});
+
 export const mlflowLogBatch = defineOperation({
   name: 'mlflow.log-batch',
   service: 'tracking',

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { defineEvent } from './event.ts';
 import { defineOperation } from './operation.ts';
-import { count, epochMs, instant, interval, name, scalar, sha256Hex } from './shapes.ts';
+import { count, epochMs, id, instant, interval, name, scalar, sha256Hex } from './shapes.ts';
 import { evaluation } from './trainer.ts';
 import { topics } from './topics.ts';
 
 /** A prediction and what came of it. The flat `record` is a training row and a source of features like any other. */
 export const outcome = z.object({
-  prediction: z.string(),
+  prediction: id,
   endpoint: name,
   variant: name,
   model: name,
@@ -118,7 +118,7 @@ export const reportPublished = defineEvent({
 export const alert = z.object({
   id: z.string(),
   /** Equal for the same cause: endpoint, signal, feature. */
-  fingerprint: z.string(),
+  fingerprint: id,
   state: z.enum(['firing', 'resolved']),
   signal: z.enum(['drift', 'quality']),
   severity: z.enum(['warning', 'critical']),

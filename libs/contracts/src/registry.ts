@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from './event.ts';
 import { defineOperation } from './operation.ts';
-import { count, instant, name, ratio, sha256Hex } from './shapes.ts';
+import { count, id, instant, name, ratio, sha256Hex } from './shapes.ts';
 import { topics } from './topics.ts';
 
 export const tensorSpec = z.object({
@@ -10,9 +10,12 @@ export const tensorSpec = z.object({
   shape: z.array(z.number().int()),
 });
 
+/** MLflow allows more than our own names do, for instance spaces; only a `name` can be deployed to an endpoint. */
+const modelName = z.string().min(1).max(512);
+
 /** A build that never changes: its files by digest and where it came from. */
 export const modelVersion = z.object({
-  model: name,
+  model: modelName,
   version: count,
   /** SHA-256 over the sorted (path, digest) pairs of the artifact folder. */
   digest: sha256Hex,
@@ -91,7 +94,7 @@ export const auditEntry = defineEvent({
   data: z.object({
     id: z.string(),
     at: instant,
-    actor: z.string(),
+    actor: id,
     action: z.string(),
     subject: z.string(),
     details: z.record(z.string(), z.unknown()),
@@ -107,7 +110,7 @@ export const getModelVersion = defineOperation({
   method: 'GET',
   path: '/api/registry/models/:model/versions/:version',
   summary: 'Gives a model version with digests and lineage',
-  params: z.object({ model: name, version: z.coerce.number().int().positive() }),
+  params: z.object({ model: modelName, version: z.coerce.number().int().positive() }),
   reply: modelVersion,
 });
 

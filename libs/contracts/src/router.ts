@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from './event.ts';
 import { defineOperation } from './operation.ts';
-import { count, epochMs, finiteOrNull, instant, name, ratio, scalar } from './shapes.ts';
+import { count, epochMs, finiteOrNull, id, instant, name, ratio, scalar } from './shapes.ts';
 import { role } from './registry.ts';
 import { topics } from './topics.ts';
 
@@ -56,7 +56,7 @@ export type PredictionBatch = z.output<typeof predictionsLogged.data>;
 
 /** What became of one eligible request at one shadow. Exactly one of these per (prediction, shadow). */
 export const shadowPrediction = z.object({
-  prediction: z.string(),
+  prediction: id,
   endpoint: name,
   variant: name,
   model: name,

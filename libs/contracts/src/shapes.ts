@@ -10,6 +10,9 @@ export const name = z
     'must start with a letter or digit and hold only letters, digits, dot, dash, underscore',
   );
 
+/** What identifies a thing, and is a message key or part of one. */
+export const id = z.string().min(1);
+
 /** An instant on the wire: RFC 3339 in UTC, for instance `2001-05-01T06:00:00.000Z`. */
 export const instant = z.iso.datetime({ offset: true });
 

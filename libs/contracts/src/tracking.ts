@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from './event.ts';
-import { epochMs } from './shapes.ts';
+import { epochMs, id } from './shapes.ts';
 import { topics } from './topics.ts';
 
 /** A run was created or changed: its whole small state. Metrics travel on their own topic. */
@@ -8,7 +8,7 @@ export const runChanged = defineEvent({
   type: 'tracking.run-changed',
   topic: topics.trackingRuns,
   data: z.object({
-    run: z.string(),
+    run: id,
     experiment: z.string(),
     name: z.string(),
     status: z.enum(['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED']),
@@ -26,7 +26,7 @@ export const metricsLogged = defineEvent({
   type: 'tracking.metrics-logged',
   topic: topics.trackingMetrics,
   data: z.object({
-    run: z.string(),
+    run: id,
     points: z
       .array(
         z.object({

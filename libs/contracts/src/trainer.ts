@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from './event.ts';
 import { defineOperation } from './operation.ts';
-import { count, instant, interval, name, sha256Hex } from './shapes.ts';
+import { count, id, instant, interval, name, sha256Hex } from './shapes.ts';
 import { topics } from './topics.ts';
 
 export const algorithm = z.enum(['gradient-boosting', 'logistic-regression']);
@@ -43,7 +43,7 @@ export const jobState = z.enum([
 ]);
 
 export const job = z.object({
-  id: z.string(),
+  id,
   name: z.string(),
   state: jobState,
   /** What asked for it: a person, or the alert whose proposal it is. */
@@ -90,7 +90,7 @@ export const progressReported = defineEvent({
   type: 'trainer.progress-reported',
   topic: topics.trainingProgress,
   data: z.object({
-    job: z.string(),
+    job: id,
     iteration: count,
     iterations: count,
     metrics: z.record(z.string(), z.number()),
