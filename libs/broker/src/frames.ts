@@ -14,11 +14,6 @@ export class FrameAssembler {
     this.#maxFrameBytes = maxFrameBytes;
   }
 
-  /** Bytes held of a frame that is not complete. */
-  get heldBytes(): number {
-    return this.#bytes;
-  }
-
   /** The frames `chunk` completes, without their lengths. Throws `invalid_argument` for an impossible length. */
   push(chunk: Buffer): readonly Buffer[] {
     this.#chunks.push(chunk);

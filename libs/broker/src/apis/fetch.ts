@@ -14,7 +14,8 @@ import {
 import type { Decoded } from '../protocol/codec.ts';
 import { errorCodes } from '../protocol/error-codes.ts';
 import type { ErrorNumber } from '../protocol/error-codes.ts';
-import type { PartitionLog, Slice } from '../log/partition-log.ts';
+import type { PartitionLog } from '../log/partition-log.ts';
+import type { Slice } from '../log/slices.ts';
 import type { Topics } from '../topics.ts';
 
 const request = struct({

@@ -1,7 +1,7 @@
 import { errorCodes } from '../protocol/error-codes.ts';
 import type { ErrorNumber } from '../protocol/error-codes.ts';
 import { Member } from './member.ts';
-import type { GroupProtocol, JoinAnswer, JoinRequest, SyncAnswer } from './member.ts';
+import type { JoinAnswer, JoinRequest, SyncAnswer } from './member.ts';
 import { chooseProtocol, commonProtocols } from './protocols.ts';
 
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead';
@@ -396,5 +396,3 @@ export class Group {
 export function refusedJoin(error: ErrorNumber, { memberId }: { memberId: string }): JoinAnswer {
   return { error, generationId: -1, protocolName: '', leader: '', memberId, members: [] };
 }
-
-export type { GroupProtocol };

@@ -69,10 +69,6 @@ export class Member {
     this.protocols = request.protocols;
   }
 
-  supports(name: string): boolean {
-    return this.protocols.some((protocol) => protocol.name === name);
-  }
-
   metadataFor(name: string): Buffer {
     return this.protocols.find((protocol) => protocol.name === name)?.metadata ?? Buffer.alloc(0);
   }

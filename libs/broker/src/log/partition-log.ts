@@ -1,20 +1,21 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import type { Clock, Logger } from '@flywheel/core';
 import { errorCodes } from '../protocol/error-codes.ts';
 import type { ErrorNumber } from '../protocol/error-codes.ts';
 import { AppendFile } from './append-file.ts';
 import type { Commit } from './append-file.ts';
-import { batchHeaderBytes, checkProduced, lastOffsetAt, placeBatch, sizeAt } from './batch.ts';
+import { checkProduced, placeBatch } from './batch.ts';
 import type { Batch } from './batch.ts';
-import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { writeCheckpoint } from './checkpoint.ts';
 import { codeOf } from './disk.ts';
 import type { Disk } from './disk.ts';
 import { findTimestamp, refusalOfRecords } from './inspect.ts';
-import { indexIntervalBytes } from './offset-index.ts';
 import { ProducerStates } from './producers.ts';
 import type { ReadFiles } from './read-files.ts';
-import { recoverSegment } from './recovery.ts';
 import { Segment } from './segment.ts';
+import { emptySlice, lastOffsetOf, segmentSlice, tailSlice } from './slices.ts';
+import type { Slice } from './slices.ts';
+import { loadSegments, removeSegment } from './stored-segments.ts';
 import { LogTail } from './tail-cache.ts';
 import type { TailCache } from './tail-cache.ts';
 
@@ -42,12 +43,8 @@ export type Appended = {
   readonly commit: Commit;
 };
 
-export type Slice = { readonly chunks: readonly Buffer[]; readonly sizeBytes: number };
-
-const emptySlice: Slice = { chunks: [], sizeBytes: 0 };
 const durable: Commit = { written: Promise.resolve(), synced: Promise.resolve() };
 const refusalPauseMs = 500;
-const coalesceBelowBytes = 4096;
 
 type Unsynced = { readonly segment: Segment; readonly end: number; readonly endOffset: number };
 
@@ -144,10 +141,12 @@ export class PartitionLog {
    */
   async read(offset: number, maxBytes: number, mustGiveOne: boolean): Promise<Slice> {
     if (offset >= this.#highWatermark) return emptySlice;
-    const fromTail = this.#readTail(offset, maxBytes, mustGiveOne);
+    const request = { offset, maxBytes, mustGiveOne };
+    const fromTail = tailSlice(this.#tail, request, this.#highWatermark);
     if (fromTail) return fromTail;
+    const segment = this.#segments[this.#segmentAt(offset)] as Segment;
     try {
-      return await this.#readFile(offset, maxBytes, mustGiveOne);
+      return await segmentSlice(segment, this.#environment.readFiles, request);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return emptySlice; // just deleted: the next read is told so
       throw error;
@@ -184,7 +183,10 @@ export class PartitionLog {
     this.#startOffset = Math.max(this.#startOffset, offset);
     const kept = this.#segments.findLastIndex((segment) => segment.baseOffset <= this.#startOffset);
     const dropped = this.#segments.splice(0, Math.max(0, kept));
-    for (const segment of dropped) await this.#removeFiles(segment);
+    for (const segment of dropped) {
+      this.#environment.readFiles.forget(segment.path);
+      await removeSegment(segment);
+    }
     this.#wake(); // who waits below the start has to know
   }
 
@@ -300,44 +302,14 @@ export class PartitionLog {
   }
 
   async #load(trustedBytesOf: (path: string) => number): Promise<void> {
-    const names = (await readdir(this.#folder)).filter((name) => /^\d{20}\.log$/.test(name)).sort();
-    const segments: Segment[] = [];
-    let producers = new ProducerStates();
-    let nextOffset: number | undefined;
-    for (const name of names) {
-      const baseOffset = Number(name.slice(0, 20));
-      const blank = new Segment(this.#folder, baseOffset);
-      if (nextOffset !== undefined && baseOffset !== nextOffset) {
-        this.#environment.log.warn({ file: blank.path }, 'segment behind a torn one removed');
-        await this.#removeFiles(blank);
-        continue;
-      }
-      const found = await recoverSegment(blank.path, {
-        baseOffset,
-        checkpoint: await readCheckpoint(blank.checkpointPath),
-        producers,
-        trustedBytes: trustedBytesOf(blank.path),
-        nowMs: this.#environment.clock.nowMs(),
-      });
-      if (found.cutBytes > 0)
-        this.#environment.log.warn(
-          { file: blank.path, cutBytes: found.cutBytes, nextOffset: found.nextOffset },
-          'torn tail cut off',
-        );
-      nextOffset = found.nextOffset;
-      producers = found.producers;
-      segments.push(new Segment(this.#folder, baseOffset, found));
-    }
-    if (nextOffset !== undefined && nextOffset < this.#startOffset) {
-      for (const segment of segments.splice(0)) await this.#removeFiles(segment); // all deleted records
-      nextOffset = undefined;
-    }
-    this.#nextOffset = nextOffset ?? this.#startOffset;
-    if (segments.length === 0) segments.push(new Segment(this.#folder, this.#nextOffset));
-    this.#segments = segments;
-    this.#producers = producers;
-    this.#highWatermark = this.#nextOffset;
-    this.#startOffset = Math.max(this.#startOffset, (segments[0] as Segment).baseOffset);
+    const { log, clock } = this.#environment;
+    const context = { log, nowMs: clock.nowMs(), trustedBytesOf };
+    const stored = await loadSegments(this.#folder, this.#startOffset, context);
+    this.#segments = stored.segments;
+    this.#producers = stored.producers;
+    this.#nextOffset = stored.nextOffset;
+    this.#highWatermark = stored.nextOffset;
+    this.#startOffset = Math.max(this.#startOffset, (this.#segments[0] as Segment).baseOffset);
     this.#lastCommit = durable;
   }
 
@@ -358,12 +330,6 @@ export class PartitionLog {
     }
   }
 
-  async #removeFiles(segment: Segment): Promise<void> {
-    this.#environment.readFiles.forget(segment.path);
-    await rm(segment.path, { force: true });
-    await rm(segment.checkpointPath, { force: true });
-  }
-
   #segmentAt(offset: number): number {
     return Math.max(
       0,
@@ -371,57 +337,7 @@ export class PartitionLog {
     );
   }
 
-  #readTail(offset: number, maxBytes: number, mustGiveOne: boolean): Slice | undefined {
-    const place = this.#tail.from(offset);
-    if (!place) return undefined;
-    const chunks: Buffer[] = [];
-    let sizeBytes = 0;
-    for (let index = place.first; index < place.chunks.length; index++) {
-      const chunk = place.chunks[index];
-      if (!chunk || chunk.endOffset > this.#highWatermark) break;
-      const isFirst = chunks.length === 0 && mustGiveOne;
-      if (sizeBytes + chunk.bytes.length > maxBytes && !isFirst) break;
-      chunks.push(chunk.bytes);
-      sizeBytes += chunk.bytes.length;
-    }
-    const isScattered = chunks.length > 16 && sizeBytes / chunks.length < coalesceBelowBytes;
-    return { chunks: isScattered ? [Buffer.concat(chunks, sizeBytes)] : chunks, sizeBytes };
-  }
-
-  async #readFile(offset: number, maxBytes: number, mustGiveOne: boolean): Promise<Slice> {
-    const segment = this.#segments[this.#segmentAt(offset)] as Segment;
-    const [, position] = segment.index.floor(offset);
-    const limit = segment.durableBytes - position;
-    const wanted = Math.min(limit, maxBytes + indexIntervalBytes + batchHeaderBytes);
-    const { path } = segment;
-    const bytes = await this.#environment.readFiles.read(path, position, wanted);
-    let start = 0;
-    while (start + batchHeaderBytes <= bytes.length && lastOffsetAt(bytes, start) < offset)
-      start += sizeAt(bytes, start);
-    if (start + batchHeaderBytes > bytes.length) return emptySlice;
-    let end = start;
-    while (end + batchHeaderBytes <= bytes.length) {
-      const next = end + sizeAt(bytes, end);
-      if (next > bytes.length || next - start > maxBytes) break;
-      end = next;
-    }
-    if (end > start) return { chunks: [bytes.subarray(start, end)], sizeBytes: end - start };
-    if (!mustGiveOne) return emptySlice;
-    const sizeBytes = sizeAt(bytes, start);
-    if (start + sizeBytes <= bytes.length)
-      return { chunks: [bytes.subarray(start, start + sizeBytes)], sizeBytes };
-    const whole = await this.#environment.readFiles.read(path, position + start, sizeBytes);
-    return { chunks: [whole], sizeBytes };
-  }
-
   #wake(): void {
     for (const wake of [...this.#waiters]) wake();
   }
-}
-
-function lastOffsetOf(bytes: Buffer): number {
-  let last = -1;
-  for (let start = 0; start + batchHeaderBytes <= bytes.length; start += sizeAt(bytes, start))
-    last = lastOffsetAt(bytes, start);
-  return last;
 }

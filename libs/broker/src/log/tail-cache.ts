@@ -23,10 +23,6 @@ export class TailCache {
     this.#maxChunks = limits.maxChunks;
   }
 
-  get sizeBytes(): number {
-    return this.#bytes;
-  }
-
   add(chunk: TailChunk, tail: LogTail): void {
     this.#held.push({ chunk, tail });
     this.#bytes += chunk.bytes.length;
