@@ -11,6 +11,7 @@ export { DDSketch } from './summaries/dd-sketch.ts';
 export type { DDSketchState } from './summaries/dd-sketch.ts';
 export { quantileEdges, uniformEdges } from './summaries/edges.ts';
 export { FixedPointSum } from './summaries/fixed-point-sum.ts';
+export type { FixedPointState } from './summaries/fixed-point-sum.ts';
 export { FrozenHistogram } from './summaries/frozen-histogram.ts';
 export type { HistogramState } from './summaries/frozen-histogram.ts';
 export { Moments, momentsByUnit } from './summaries/moments.ts';

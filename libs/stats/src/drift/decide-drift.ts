@@ -4,8 +4,10 @@ import { wassersteinNullMean, wassersteinOnHistograms } from '../distances/wasse
 import { homogeneityTest, poolNeighbours, poolRare, sum } from '../hypothesis/count-tests.ts';
 import type { PooledCounts } from '../hypothesis/count-tests.ts';
 import { chiSquareTail } from '../special/distributions.ts';
-import { CategoryCounts, requireSameCategories } from '../summaries/category-counts.ts';
-import { FrozenHistogram, requireSameEdges } from '../summaries/frozen-histogram.ts';
+import { requireSameCategories } from '../summaries/category-counts.ts';
+import type { CategoryCounts } from '../summaries/category-counts.ts';
+import { requireSameEdges } from '../summaries/frozen-histogram.ts';
+import type { FrozenHistogram } from '../summaries/frozen-histogram.ts';
 import type { Moments } from '../summaries/moments.ts';
 import { testAlpha } from './false-alarm-budget.ts';
 import type { FalseAlarmBudget } from './false-alarm-budget.ts';

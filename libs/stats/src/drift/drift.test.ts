@@ -235,7 +235,7 @@ describe('the decision', () => {
           reference: histogram(x),
           current: histogram(y),
           budget,
-          measure: measure as 'psi' | 'w1' | 'cramers-v',
+          measure: measure,
         });
 
         for (const number of [result.effect ?? 0, result.pValue ?? 0, result.nulls.pValue])

@@ -5,6 +5,7 @@ import { uniforms } from '../testing.ts';
 import { pairedAuc, rocAuc } from './auc.ts';
 import { confusionMetrics, confusionOf } from './confusion.ts';
 import { expectedAuc, expectedConfusion } from './estimated-quality.ts';
+import type { Measured } from './measured.ts';
 import { averagePrecision, bestThreshold } from './ranking.ts';
 import { RegressionErrors } from './regression-errors.ts';
 import { ScoreLabelTable } from './score-label-table.ts';
@@ -20,9 +21,9 @@ const labels = [
   1, 1, 1, 0, 0, 0, 1,
 ] as (0 | 1)[];
 
-const valueIn = (measured: { kind: string }) => {
-  if (measured.kind !== 'value') throw new Error('undefined');
-  return (measured as { value: number }).value;
+const valueIn = (measured: Measured) => {
+  if (measured.kind === 'undefined') throw new Error(measured.reason);
+  return measured.value;
 };
 
 /** DeLong's variance straight from the definition: the kernel over all pairs. */
@@ -75,7 +76,7 @@ describe('AUC', () => {
           const positives = truth.filter((label) => label === 1).length;
           if (positives < 2 || rows.length - positives < 2) return;
           const expected = bruteForce(first, second, truth);
-          const found = pairedAuc(first, second, truth as (0 | 1)[]);
+          const found = pairedAuc(first, second, truth);
 
           if (found.kind !== 'value') throw new Error('undefined');
           expect(found.difference).toBeCloseTo(expected.difference, 10);

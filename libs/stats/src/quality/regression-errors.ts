@@ -1,4 +1,5 @@
 import { FixedPointSum } from '../summaries/fixed-point-sum.ts';
+import type { FixedPointState } from '../summaries/fixed-point-sum.ts';
 import { stateCount, stateObject } from '../summaries/state.ts';
 import { normalTailQuantile } from '../special/normal.ts';
 import { invalid } from '@flywheel/core';
@@ -6,11 +7,13 @@ import { undefinedBecause, valueOf } from './measured.ts';
 import type { Estimate, Measured, Undefined } from './measured.ts';
 
 const names = ['error', 'absolute', 'squared', 'fourth', 'actual', 'actualSquared'] as const;
+/** Its fourth power is the largest term an exact sum takes. */
+const largest = 2 ** 37;
 type SumName = (typeof names)[number];
 
-export type RegressionState = { readonly rows: number } & {
-  readonly [name in SumName]: readonly [number, number];
-};
+export type RegressionState = { readonly rows: number } & Readonly<
+  Record<SumName, FixedPointState>
+>;
 
 /** Errors (predicted - actual) of a regression as exact sums: late, corrected and merged in any order. */
 export class RegressionErrors {
@@ -125,6 +128,8 @@ export class RegressionErrors {
     if (!Number.isFinite(predicted)) throw invalid('predicted', 'must be finite', { predicted });
     if (!Number.isFinite(actual)) throw invalid('actual', 'must be finite', { actual });
     const error = predicted - actual;
+    if (Math.max(Math.abs(error), Math.abs(actual)) > largest)
+      throw invalid('actual', 'must be at most 2^37 in size, its error too', { predicted, actual });
     const parts: Readonly<Record<SumName, number>> = {
       error,
       absolute: Math.abs(error),

@@ -1,5 +1,6 @@
 import { invalid } from '@flywheel/core';
 import { FixedPointSum } from '../summaries/fixed-point-sum.ts';
+import type { FixedPointState } from '../summaries/fixed-point-sum.ts';
 import { stateArray, stateCount, stateCounts, stateObject } from '../summaries/state.ts';
 import { groupedAuc } from './auc.ts';
 import type { IntervalOptions } from './auc.ts';
@@ -15,8 +16,8 @@ export interface ScoreLabelState {
   readonly bins: number;
   /** [bin, negatives, positives, sum of scores in units of 2^-24] of the bins that are not empty. */
   readonly cells: readonly (readonly [number, number, number, number])[];
-  readonly logLoss: readonly [number, number];
-  readonly brier: readonly [number, number];
+  readonly logLoss: FixedPointState;
+  readonly brier: FixedPointState;
 }
 
 export interface BinnedAuc extends Estimate {
@@ -280,6 +281,6 @@ export function brierOf(score: number, label: BinaryLabel): number {
 
 function sumOf(values: Float64Array): number {
   let sum = 0;
-  for (let at = 0; at < values.length; at++) sum += values[at] as number;
+  for (const value of values) sum += value;
   return sum;
 }

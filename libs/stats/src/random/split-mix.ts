@@ -26,7 +26,7 @@ export function mix64(word: Word64): Word64 {
 function run(seed: Word64, indices: readonly number[]): void {
   register[0] = seed.high;
   register[1] = seed.low;
-  for (let at = 0; at < indices.length; at++) advance((indices[at] as number) + 1);
+  for (const index of indices) advance(index + 1);
 }
 
 /** register = mix(register + step * 0x9e3779b97f4a7c15), modulo 2^64. */

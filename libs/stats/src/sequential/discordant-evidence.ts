@@ -33,7 +33,7 @@ export function discordantEvidence(
       throw invalid(name, 'must be a count of at least 0', { count });
   const a = candidateOnly + 1;
   const b = championOnly + 1;
-  const logEValue = (a + b - 2) * Math.LN2 + logBeta(a, b);
+  const logEValue = twoSidedLogEValue(championOnly, candidateOnly);
   const logCandidateEValue = logEValue + Math.LN2 + Math.log(regularizedBeta(0.5, b, a));
   const logChampionEValue = logEValue + Math.LN2 + Math.log(regularizedBeta(0.5, a, b));
   return {
@@ -44,6 +44,11 @@ export function discordantEvidence(
     logChampionEValue: Math.max(-Number.MAX_VALUE, logChampionEValue),
     championEValue: finiteExp(logChampionEValue),
   };
+}
+
+/** ln of 2^(b+c) B(b+1, c+1). */
+export function twoSidedLogEValue(b: number, c: number): number {
+  return (b + c) * Math.LN2 + logBeta(b + 1, c + 1);
 }
 
 /** exp(x), but at most the largest double. */

@@ -1,7 +1,7 @@
 import { invalid } from '@flywheel/core';
 import { checkAlpha } from '../intervals/proportion.ts';
 import { normalTailQuantile } from '../special/normal.ts';
-import { discordantEvidence } from './discordant-evidence.ts';
+import { twoSidedLogEValue } from './discordant-evidence.ts';
 
 export interface PairedPlan {
   /** Difference of the two accuracies to be found, as a share (0.01 = one point). */
@@ -44,46 +44,53 @@ export function forecastUnpairedTest({
   return Math.ceil((2 * accuracy * (1 - accuracy) * reach * reach) / (difference * difference));
 }
 
+const longestWalk = 100_000;
+
 /**
  * Pairs by which the always-valid evidence (`discordantEvidence`, watched after every pair) has reached 1 / alpha with
  * the given power: the exact first-passage distribution of the walk of discordant pairs, divided by the discordance.
- * undefined beyond 200,000 discordant pairs.
+ * undefined beyond 100,000 discordant pairs. Takes up to some 0.3 s for the smallest differences.
  */
 export function forecastSequentialPairs(plan: PairedPlan): number | undefined {
   const { difference, discordance, alpha, power } = checked(plan);
   const win = (1 + difference / discordance) / 2;
   const threshold = -Math.log(alpha);
-  let undecided = new Map<number, number>([[0, 1]]);
+  // Entry centre + k: share of walks that are undecided and lead by k discordant pairs.
+  const centre = Math.ceil(Math.sqrt(2 * longestWalk * (threshold + 10))) + 2;
+  let shares = new Float64Array(2 * centre + 1);
+  let next = new Float64Array(2 * centre + 1);
+  shares[centre] = 1;
   let decided = 0;
   let lead = 1;
-  for (let pairs = 1; pairs <= 200_000; pairs++) {
+  for (let pairs = 1; pairs <= longestWalk; pairs++) {
+    const reach = Math.min(pairs, lead);
     lead = boundary(pairs, lead, threshold);
-    const next = new Map<number, number>();
-    for (const [ahead, share] of undecided)
-      for (const [to, part] of [
-        [ahead + 1, share * win],
-        [ahead - 1, share * (1 - win)],
-      ] as const) {
-        if (to >= lead) decided += part;
-        else if (to > -lead && part > 1e-14) next.set(to, (next.get(to) ?? 0) + part);
-      }
-    undecided = next;
+    next.fill(0, centre - reach - 2, centre + reach + 3);
+    for (let k = -reach; k <= reach; k++) {
+      const share = shares[centre + k] as number;
+      if (share < 1e-15) continue;
+      next[centre + k + 1] = (next[centre + k + 1] as number) + share * win;
+      next[centre + k - 1] = (next[centre + k - 1] as number) + share * (1 - win);
+    }
+    // Only the outermost states can have crossed; those on the wrong side have decided too, but wrongly.
+    for (let k = lead; k <= reach + 1; k++) {
+      decided += next[centre + k] as number;
+      next[centre + k] = 0;
+      next[centre - k] = 0;
+    }
     if (decided >= power) return Math.ceil(pairs / discordance);
-    if (next.size === 0) return undefined;
+    [shares, next] = [next, shares];
   }
   return undefined;
 }
 
-/** Smallest lead among `pairs` discordant ones that decides; pairs + 1 while none does. It only grows with pairs. */
+/** Smallest lead among `pairs` discordant ones that decides, above `pairs` while none does; it moves by steps of one. */
 function boundary(pairs: number, from: number, threshold: number): number {
   let lead = Math.max(from - 1, pairs % 2);
   if ((pairs - lead) % 2 !== 0) lead += 1;
-  while (lead <= pairs && log(pairs, lead) < threshold) lead += 2;
+  while (lead <= pairs && twoSidedLogEValue((pairs - lead) / 2, (pairs + lead) / 2) < threshold)
+    lead += 2;
   return lead;
-}
-
-function log(pairs: number, lead: number): number {
-  return discordantEvidence((pairs - lead) / 2, (pairs + lead) / 2).logEValue;
 }
 
 function checked(plan: PairedPlan): Required<PairedPlan> {

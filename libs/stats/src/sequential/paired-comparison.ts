@@ -1,6 +1,7 @@
 import { invalid } from '@flywheel/core';
 import type { Interval } from '../intervals/proportion.ts';
 import { FixedPointSum } from '../summaries/fixed-point-sum.ts';
+import type { FixedPointState } from '../summaries/fixed-point-sum.ts';
 import { stateCount, stateObject } from '../summaries/state.ts';
 import { discordantEvidence } from './discordant-evidence.ts';
 import { meanSequence } from './mean-sequence.ts';
@@ -64,11 +65,13 @@ export interface PairedState {
   readonly championOnly: number;
   readonly candidateOnly: number;
   readonly bothWrong: number;
-  readonly championLoss: readonly [number, number];
-  readonly candidateLoss: readonly [number, number];
-  readonly squares: readonly [number, number];
+  readonly championLoss: FixedPointState;
+  readonly candidateLoss: FixedPointState;
+  readonly squares: FixedPointState;
 }
 
+/** Its square is well within what an exact sum takes. */
+const largestLoss = 2 ** 70;
 const cells = ['bothCorrect', 'championOnly', 'candidateOnly', 'bothWrong'] as const;
 const sums = ['championLoss', 'candidateLoss', 'squares'] as const;
 
@@ -167,8 +170,9 @@ export class PairedComparison {
 
   #apply(pair: LossPair, sign: 1 | -1): void {
     const { lossChampion, lossCandidate, correctChampion, correctCandidate } = pair;
-    if (!Number.isFinite(lossChampion)) throw invalid('lossChampion', 'must be finite');
-    if (!Number.isFinite(lossCandidate)) throw invalid('lossCandidate', 'must be finite');
+    for (const name of ['lossChampion', 'lossCandidate'] as const)
+      if (!(Math.abs(pair[name]) <= largestLoss))
+        throw invalid(name, 'must be finite and at most 2^70 in size', { value: pair[name] });
     this.#cells[cellOf(correctChampion, correctCandidate)] += sign;
     const parts = {
       championLoss: lossChampion,

@@ -83,7 +83,10 @@ promisesExactMerging(
 );
 promisesExactMerging(
   'FixedPointSum',
-  fc.double({ min: -1e6, max: 1e6, noNaN: true }),
+  fc.oneof(
+    fc.double({ min: -1e6, max: 1e6, noNaN: true }),
+    fc.double({ min: -1e45, max: 1e45, noNaN: true }),
+  ),
   (values) => {
     const sum = new FixedPointSum();
     for (const value of values) sum.add(value);
@@ -109,13 +112,30 @@ describe('FixedPointSum', () => {
         for (const value of values) sum.add(value);
         for (const value of values) sum.remove(value);
 
-        expect(sum.toJSON()).toEqual([0, 0]);
+        expect(sum.toJSON()).toEqual([0, 0, 0, 0]);
       }),
     );
   });
 
+  it('stays exact beyond the integers a double can count', () => {
+    const sum = new FixedPointSum();
+    for (let at = 0; at < 1_000; at++) sum.add(1e40);
+    sum.add(0.25);
+    for (let at = 0; at < 1_000; at++) sum.remove(1e40);
+
+    expect(FixedPointSum.fromJSON(JSON.parse(JSON.stringify(sum))).value).toBe(0.25);
+  });
+
+  it('holds small negative sums exactly', () => {
+    const sum = new FixedPointSum();
+    sum.add(-0.25);
+
+    expect(sum.value).toBe(-0.25);
+  });
+
   it('refuses what is not finite', () => {
     expect(() => new FixedPointSum().add(NaN)).toThrow('value');
+    expect(() => new FixedPointSum().add(2 ** 151)).toThrow('value');
   });
 });
 
