@@ -146,7 +146,7 @@ export default tseslint.config(
     rules: { 'no-restricted-properties': 'off' },
   },
   {
-    files: ['apps/flywheel/**/*.ts'],
+    files: ['apps/flywheel/**/*.ts', 'test/**/*.ts'],
     rules: {
       '@nx/enforce-module-boundaries': [
         'error',
@@ -159,6 +159,8 @@ export default tseslint.config(
             '@flywheel/trainer',
             '@flywheel/router',
             '@flywheel/monitor',
+            '@flywheel/flywheel',
+            '@flywheel/flywheel/testing',
           ],
           depConstraints: [{ sourceTag: '*', onlyDependOnLibsWithTags: ['*'] }],
         },
