@@ -13,6 +13,11 @@ export const migrations: readonly Migration[] = [
         -- numbers are never used twice, also after a version was deleted
         next_version int not null default 1
       );
+      -- numbers of names that are free again: who takes the name goes on counting
+      create table spent_numbers (
+        name text primary key,
+        next_version int not null
+      );
       create table model_tags (
         model text not null references models (name) on update cascade on delete cascade,
         key text not null,
@@ -25,6 +30,8 @@ export const migrations: readonly Migration[] = [
         source text not null,
         folder text not null,
         run text,
+        run_link text,
+        logged_model text,
         description text,
         stage text not null default 'None',
         digest text not null,

@@ -1,37 +1,26 @@
 import { AppError } from '@flywheel/core';
 import type { Clock } from '@flywheel/core';
-import { mlflow, registry } from '@flywheel/contracts';
+import { registry } from '@flywheel/contracts';
+import type { EventData } from '@flywheel/contracts';
 import type { Outbox, SqlTransaction } from '@flywheel/kafka';
 import type { Sql } from '@flywheel/storage';
 import { recordAudit } from '../audit.ts';
 import type { ArtifactFolder } from './artifact-folder.ts';
+import { describeVersion } from './describe-version.ts';
+import { selectModels, selectVersions } from './model-rows.ts';
+import type { ModelRow, Query, Tag, VersionRow } from './model-rows.ts';
 
-export type ModelRow = {
-  name: string;
-  description: string | null;
-  created_ms: string;
-  updated_ms: string;
-};
-export type VersionRow = {
+export type NewVersion = {
   model: string;
-  version: number;
   source: string;
-  folder: string;
-  run: string | null;
-  description: string | null;
-  stage: string;
-  digest: string;
-  files: { path: string; sizeBytes: number; sha256: string }[];
-  onnx: string | null;
-  created_ms: string;
-  updated_ms: string;
+  run: string | undefined;
+  runLink?: string | undefined;
+  loggedModel?: string | undefined;
+  description: string | undefined;
+  tags: readonly Tag[];
+  folder: ArtifactFolder;
 };
-export type Tag = { key: string; value: string };
-type Query = Pick<SqlTransaction, 'query'>;
-
-const MODEL = 'name, description, created_ms::text, updated_ms::text';
-const VERSION =
-  'model, version, source, folder, run, description, stage, digest, files, onnx, created_ms::text, updated_ms::text';
+type Change = EventData<typeof registry.modelVersionChanged>['change'];
 
 /** Models, their numbered versions, aliases and tags. Everything that changes is an event and an audit entry. */
 export class ModelStore {
@@ -51,52 +40,29 @@ export class ModelStore {
     return result;
   }
 
-  audit(
-    tx: SqlTransaction,
-    entry: { actor: string; action: string; subject: string; details?: Record<string, unknown> },
-  ): Promise<void> {
-    return recordAudit({ outbox: this.#outbox, clock: this.#clock }, tx, entry);
+  async findModel(name: string, query: Query = this.sql): Promise<ModelRow | undefined> {
+    return (await selectModels(query, { text: 'where m.name = $1', values: [name] }))[0];
   }
 
-  async findModel(name: string, tx: Query = this.sql): Promise<ModelRow | undefined> {
-    return (await tx.query<ModelRow>(`select ${MODEL} from models where name = $1`, [name]))[0];
+  /** Whether the model is there; if so, nobody else changes it before the transaction ends. */
+  async lockModel(tx: SqlTransaction, name: string): Promise<boolean> {
+    const rows = await tx.query('select 1 from models where name = $1 for update', [name]);
+    return rows.length > 0;
   }
 
+  /** A `conflict` if the name is taken. Where the name was used before, numbers go on from there. */
   async createModel(
     tx: SqlTransaction,
-    name: string,
-    description: string | undefined,
-    tags: readonly Tag[],
+    model: { name: string; description: string | undefined; tags: readonly Tag[] },
   ): Promise<void> {
     const now = this.#clock.nowMs();
     await tx.query(
-      'insert into models (name, description, created_ms, updated_ms) values ($1, $2, $3, $3)',
-      [name, description ?? null, now],
+      `insert into models (name, description, created_ms, updated_ms, next_version) values ($1, $2, $3, $3,
+         coalesce((select next_version from spent_numbers where name = $1), 1))`,
+      [model.name, model.description ?? null, now],
     );
-    for (const tag of tags) await this.setModelTag(tx, name, tag);
-    await this.audit(tx, { actor: 'api', action: 'create-model', subject: name });
-  }
-
-  async touch(tx: SqlTransaction, name: string): Promise<void> {
-    await tx.query('update models set updated_ms = $2 where name = $1', [
-      name,
-      this.#clock.nowMs(),
-    ]);
-  }
-
-  async setModelTag(tx: Query, name: string, { key, value }: Tag): Promise<void> {
-    await tx.query(
-      'insert into model_tags (model, key, value) values ($1, $2, $3) on conflict (model, key) do update set value = excluded.value',
-      [name, key, value],
-    );
-  }
-
-  async modelTags(name: string, tx: Query = this.sql): Promise<Tag[]> {
-    return tx.query<Tag>('select key, value from model_tags where model = $1 order by key', [name]);
-  }
-
-  async aliases(name: string, tx: Query = this.sql): Promise<{ alias: string; version: number }[]> {
-    return tx.query('select alias, version from aliases where model = $1 order by alias', [name]);
+    for (const tag of model.tags) await setModelTag(tx, model.name, tag);
+    await this.#audit(tx, 'create-model', model.name);
   }
 
   async setAlias(tx: SqlTransaction, name: string, alias: string, version: number): Promise<void> {
@@ -104,155 +70,64 @@ export class ModelStore {
       'insert into aliases (model, alias, version) values ($1, $2, $3) on conflict (model, alias) do update set version = excluded.version',
       [name, alias, version],
     );
-    await this.touch(tx, name);
-    await this.audit(tx, {
-      actor: 'api',
-      action: 'set-alias',
-      subject: `${name}/${version}`,
-      details: { alias },
-    });
-    await this.announce(tx, name, version, 'aliased');
+    await this.#touch(tx, name);
+    await this.#audit(tx, 'set-alias', `${name}/${version}`, { alias });
+    await this.#announce(tx, name, version, 'aliased');
   }
 
   async findVersion(
     name: string,
     version: number,
-    tx: Query = this.sql,
+    query: Query = this.sql,
   ): Promise<VersionRow | undefined> {
-    return (
-      await tx.query<VersionRow>(
-        `select ${VERSION} from versions where model = $1 and version = $2 and not is_deleted`,
-        [name, version],
-      )
-    )[0];
+    if (!Number.isInteger(version) || version < 1 || version > MAX_INT) return undefined;
+    const rest = {
+      text: 'where v.model = $1 and v.version = $2 and not v.is_deleted',
+      values: [name, version],
+    };
+    return (await selectVersions(query, rest))[0];
   }
 
-  async versions(name: string, tx: Query = this.sql): Promise<VersionRow[]> {
-    return tx.query<VersionRow>(
-      `select ${VERSION} from versions where model = $1 and not is_deleted order by version desc`,
-      [name],
-    );
-  }
-
+  /** Every version, for the list of our own API. */
   async allVersions(): Promise<VersionRow[]> {
-    return this.sql.query<VersionRow>(
-      `select ${VERSION} from versions where not is_deleted order by model, version desc`,
-    );
+    return selectVersions(this.sql, {
+      text: 'where not v.is_deleted order by v.model, v.version desc',
+      values: [],
+    });
   }
 
-  async versionTags(name: string, version: number, tx: Query = this.sql): Promise<Tag[]> {
-    return tx.query<Tag>(
-      'select key, value from version_tags where model = $1 and version = $2 order by key',
-      [name, version],
-    );
-  }
-
-  async setVersionTag(
-    tx: SqlTransaction,
-    name: string,
-    version: number,
-    { key, value }: Tag,
-  ): Promise<void> {
-    await tx.query(
-      'insert into version_tags (model, version, key, value) values ($1, $2, $3, $4) on conflict (model, version, key) do update set value = excluded.value',
-      [name, version, key, value],
-    );
-  }
-
-  /** Takes the next number of the model; the number is never given again. */
-  async createVersion(
-    tx: SqlTransaction,
-    request: {
-      model: string;
-      source: string;
-      run: string | undefined;
-      description: string | undefined;
-      tags: readonly Tag[];
-      folder: ArtifactFolder;
-    },
-  ): Promise<VersionRow> {
+  /** Takes the next number of the model, which is never given again; `undefined` if there is no such model. */
+  async createVersion(tx: SqlTransaction, wanted: NewVersion): Promise<VersionRow | undefined> {
     const now = this.#clock.nowMs();
     const [taken] = await tx.query<{ version: number }>(
       'update models set next_version = next_version + 1, updated_ms = $2 where name = $1 returning next_version - 1 as version',
-      [request.model, now],
+      [wanted.model, now],
     );
-    if (!taken)
-      throw new AppError('not_found', 'there is no such model', {
-        details: { model: request.model },
-      });
-    const { folder, files, digest, onnx } = request.folder;
-    const [row] = await tx.query<VersionRow>(
-      `insert into versions (model, version, source, folder, run, description, digest, files, onnx, created_ms, updated_ms)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) returning ${VERSION}`,
+    if (!taken) return undefined;
+    const { version } = taken;
+    const { folder, files, digest, onnx } = wanted.folder;
+    await tx.query(
+      `insert into versions (model, version, source, folder, run, run_link, logged_model, description, digest, files,
+         onnx, created_ms, updated_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`,
       [
-        request.model,
-        taken.version,
-        request.source,
+        wanted.model,
+        version,
+        wanted.source,
         folder,
-        request.run ?? null,
-        request.description ?? null,
+        wanted.run ?? null,
+        wanted.runLink ?? null,
+        wanted.loggedModel ?? null,
+        wanted.description ?? null,
         digest,
         JSON.stringify(files),
         onnx,
         now,
       ],
     );
-    if (!row) throw new Error('the version was not stored');
-    for (const tag of request.tags) await this.setVersionTag(tx, request.model, taken.version, tag);
-    await this.audit(tx, {
-      actor: 'api',
-      action: 'register-version',
-      subject: `${request.model}/${taken.version}`,
-      details: { digest },
-    });
-    await this.announce(tx, request.model, taken.version, 'registered');
-    return row;
-  }
-
-  /** Tells the version's state as an event of the transaction. */
-  async announce(
-    tx: SqlTransaction,
-    name: string,
-    version: number,
-    change: 'registered' | 'aliased' | 'tagged' | 'staged' | 'deleted',
-  ): Promise<void> {
-    const [row] = await tx.query<VersionRow>(
-      `select ${VERSION} from versions where model = $1 and version = $2`,
-      [name, version],
-    );
-    if (row)
-      await this.#outbox.add(tx, registry.modelVersionChanged, {
-        change,
-        version: await this.describe(row, tx),
-      });
-  }
-
-  /** A version in our own words, with digests and lineage. */
-  async describe(row: VersionRow, tx: Query = this.sql): Promise<registry.ModelVersion> {
-    const tags = Object.fromEntries(
-      (await this.versionTags(row.model, row.version, tx)).map(({ key, value }) => [key, value]),
-    );
-    const lineage = (tag: string) => tags[tag] ?? null;
-    return {
-      model: row.model,
-      version: row.version,
-      digest: row.digest,
-      files: row.files,
-      folder: row.folder,
-      onnx: row.onnx,
-      run: row.run,
-      createdAt: new Date(Number(row.created_ms)).toISOString(),
-      aliases: (await this.aliases(row.model, tx))
-        .filter((alias) => alias.version === row.version)
-        .map(({ alias }) => alias),
-      tags,
-      lineage: {
-        runKey: lineage(mlflow.lineageTags.runKey),
-        snapshot: lineage(mlflow.lineageTags.snapshot),
-        trainingSet: lineage(mlflow.lineageTags.trainingSet),
-        commit: lineage(mlflow.lineageTags.commit),
-      },
-    };
+    for (const tag of wanted.tags) await setVersionTag(tx, wanted.model, version, tag);
+    await this.#audit(tx, 'register-version', `${wanted.model}/${version}`, { digest });
+    await this.#announce(tx, wanted.model, version, 'registered');
+    return this.findVersion(wanted.model, version, tx);
   }
 
   async describeVersion(name: string, version: number): Promise<registry.ModelVersion> {
@@ -261,6 +136,66 @@ export class ModelStore {
       throw new AppError('not_found', 'there is no such model version', {
         details: { model: name, version },
       });
-    return this.describe(row);
+    return describeVersion(row);
   }
+
+  async #touch(tx: SqlTransaction, name: string): Promise<void> {
+    await tx.query('update models set updated_ms = $2 where name = $1', [
+      name,
+      this.#clock.nowMs(),
+    ]);
+  }
+
+  async #audit(
+    tx: SqlTransaction,
+    action: string,
+    subject: string,
+    details: Record<string, unknown> = {},
+  ): Promise<void> {
+    await recordAudit({ outbox: this.#outbox, clock: this.#clock }, tx, {
+      actor: 'api',
+      action,
+      subject,
+      details,
+    });
+  }
+
+  /** Tells the version's state as an event of the transaction. */
+  async #announce(
+    tx: SqlTransaction,
+    name: string,
+    version: number,
+    change: Change,
+  ): Promise<void> {
+    const [row] = await selectVersions(tx, {
+      text: 'where v.model = $1 and v.version = $2',
+      values: [name, version],
+    });
+    if (row)
+      await this.#outbox.add(tx, registry.modelVersionChanged, {
+        change,
+        version: describeVersion(row),
+      });
+  }
+}
+
+const MAX_INT = 2 ** 31 - 1;
+
+async function setModelTag(tx: Query, name: string, { key, value }: Tag): Promise<void> {
+  await tx.query(
+    'insert into model_tags (model, key, value) values ($1, $2, $3) on conflict (model, key) do update set value = excluded.value',
+    [name, key, value],
+  );
+}
+
+async function setVersionTag(
+  tx: Query,
+  name: string,
+  version: number,
+  { key, value }: Tag,
+): Promise<void> {
+  await tx.query(
+    'insert into version_tags (model, version, key, value) values ($1, $2, $3, $4) on conflict (model, version, key) do update set value = excluded.value',
+    [name, version, key, value],
+  );
 }

@@ -2,6 +2,7 @@ import { registry } from '@flywheel/contracts';
 import type { ServiceContext } from '@flywheel/runtime';
 import type { DeploymentStore } from '../deployments/deployment-store.ts';
 import type { Promotions } from '../deployments/promotions.ts';
+import { describeVersion } from '../models/describe-version.ts';
 import type { ModelStore } from '../models/model-store.ts';
 
 type Parts = {
@@ -21,7 +22,7 @@ export function registryRoutes(
     models.describeVersion(params.model, params.version),
   );
   http.operation(registry.listModels, async () => ({
-    versions: await Promise.all((await models.allVersions()).map((row) => models.describe(row))),
+    versions: (await models.allVersions()).map(describeVersion),
   }));
   http.operation(registry.deployEndpoint, ({ params, body }) =>
     deployments.deploy(params.endpoint, body),
