@@ -1,8 +1,18 @@
+import { eventually } from '@flywheel/core/testing';
 import { describe, expect, it } from 'vitest';
+import { realDisk } from '../log/disk.ts';
+import type { Disk } from '../log/disk.ts';
 import { startTestBroker } from '../testing.ts';
 import { aBatch } from '../testing/a-batch.ts';
 import { WireClient } from '../testing/wire-client.ts';
-import { fetchOne, fetchRequest, makeTopic, produceOne, wire } from '../testing/wire.ts';
+import {
+  fetchOne,
+  fetchRequest,
+  makeTopic,
+  produceOne,
+  produceRequest,
+  wire,
+} from '../testing/wire.ts';
 
 const small = (value = 'v') => aBatch({ records: [{ key: 'k', value }] });
 
@@ -51,7 +61,7 @@ describe('a fetch', () => {
     await produceOne(client, 't', small());
 
     const first = await fetchOne(client, 't', 0, { maxBytes: 1024, partitionMaxBytes: 1 });
-    const second = await fetchOne(client, 't', 1, { maxBytes: 1024, partitionMaxBytes: 1 });
+    const second = await fetchOne(client, 't', 1, { maxBytes: 0, partitionMaxBytes: 0 });
 
     expect(first.bytes.subarray(21).equals(large.subarray(21))).toBe(true);
     expect(second.bytes).toHaveLength(small().length);
@@ -103,6 +113,44 @@ describe('a fetch', () => {
     expect(await fetchOne(client, 't', 6, wait)).toMatchObject({ error: 1, highWatermark: 5 });
     expect(await fetchOne(client, 'absent', 0, wait)).toMatchObject({ error: 3 });
     expect(await fetchOne(client, 't', 2, wait)).toMatchObject({ error: 0 });
+  });
+
+  it('sees what is on the disk and nothing else', async () => {
+    const syncs: (() => void)[] = [];
+    const slowDisk: Disk = {
+      ...realDisk,
+      openForAppend: async (path) => {
+        const handle = await realDisk.openForAppend(path);
+        const isLog = path.endsWith('.log');
+        return {
+          ...handle,
+          datasync: () =>
+            isLog ? new Promise<void>((resolve) => syncs.push(resolve)) : handle.datasync(),
+        };
+      },
+    };
+    await using broker = await startTestBroker({ disk: slowDisk });
+    await using writer = await WireClient.connect(broker);
+    await using reader = await WireClient.connect(broker);
+    await makeTopic(writer, 't');
+    const send = () => writer.send(wire.produce, 8, produceRequest('t', small()));
+
+    const first = send();
+    await eventually(() => expect(syncs).toHaveLength(1));
+    const second = send(); // queued behind the sync that is under way
+    const before = await fetchOne(reader, 't', 0);
+    syncs.shift()?.();
+    await writer.receive(wire.produce, 8, first);
+    const between = await fetchOne(reader, 't', 0);
+    await eventually(() => expect(syncs).toHaveLength(1));
+    syncs.shift()?.();
+    await writer.receive(wire.produce, 8, second);
+    const after = await fetchOne(reader, 't', 0);
+
+    expect(before).toMatchObject({ highWatermark: 0, bytes: Buffer.alloc(0) });
+    expect(between.highWatermark).toBe(1);
+    expect(between.bytes).toHaveLength(small().length);
+    expect(after.highWatermark).toBe(2);
   });
 
   it('that waits on a topic that is deleted is answered with 3', async () => {
