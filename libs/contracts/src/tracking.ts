@@ -17,9 +17,14 @@ export const runChanged = defineEvent({
     endMs: epochMs.nullable(),
     params: z.record(z.string(), z.string()),
     tags: z.record(z.string(), z.string()),
+    /** Long values are cut and, past some 400 kB, left out: a record has to fit its topic. */
+    isShortened: z.boolean().default(false),
   }),
   key: (data) => data.run,
 });
+
+/** A 64-bit integer: a number where a double holds it exactly, else its digits. */
+const int64 = z.union([z.number().int(), z.string().regex(/^-?\d{16,19}$/)]);
 
 /** Points of metrics as they were logged; a value that is not finite is the string NaN, Infinity or -Infinity. */
 export const metricsLogged = defineEvent({
@@ -32,8 +37,8 @@ export const metricsLogged = defineEvent({
         z.object({
           key: z.string(),
           value: z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]),
-          timestampMs: epochMs,
-          step: z.number().int(),
+          timestampMs: int64,
+          step: int64,
         }),
       )
       .max(1000),
