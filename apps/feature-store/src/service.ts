@@ -27,7 +27,7 @@ export const featureStore = defineService({
     const metrics = declareMetrics(context.metrics);
     const definitions = await DefinitionStore.open({ sql, outbox, clock });
     const online = new OnlineRows(store);
-    const progress = new OnlineProgress({ bus, metrics });
+    const progress = context.scope.use(new OnlineProgress({ bus, metrics }));
     const trainingSets = new TrainingSets({
       sql,
       definitions,

@@ -2,6 +2,7 @@ import { registry, router } from '@flywheel/contracts';
 import { createOutbox } from '@flywheel/kafka';
 import { defineService } from '@flywheel/runtime';
 import { Cases } from './cases/cases.ts';
+import { LabelledWaiters } from './cases/labelled-waiters.ts';
 import { Reports } from './comparing/reports.ts';
 import { config } from './config.ts';
 import {
@@ -27,7 +28,8 @@ export const monitor = defineService({
     const metrics = declareMetrics(context.metrics);
     const cases = new Cases(sql);
     const deployments = new Map<string, registry.Deployment>();
-    const join = { cases, bus, metrics };
+    const waiters = new LabelledWaiters();
+    const join = { cases, waiters, bus, metrics };
 
     bus.watch(
       registry.deploymentChanged,
@@ -50,6 +52,6 @@ export const monitor = defineService({
       references: new References(sql),
       metrics,
     });
-    joinStatusRoute(http, { cases, bus });
+    joinStatusRoute(http, { cases, waiters, bus });
   },
 });

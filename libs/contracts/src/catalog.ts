@@ -32,8 +32,13 @@ export function allOperations(): readonly Operation[] {
   return declared().filter(isOperation);
 }
 
+/** In the order of their names, for loaders differ in the order they give. */
 function declared(): unknown[] {
-  return files.flatMap((file) => Object.values(file) as unknown[]);
+  return files.flatMap((file) =>
+    Object.entries(file)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([, value]) => value as unknown),
+  );
 }
 
 function isEvent(value: unknown): value is EventContract {

@@ -292,7 +292,9 @@ export const getStreams = defineOperation({
   service: 'feature-store',
   method: 'GET',
   path: '/api/feature-store/streams',
-  summary: 'Tells how far the online store has followed each topic',
+  summary:
+    'Tells how far the online store has followed each topic; waits up to `waitMs` for what is there now',
+  query: z.object({ waitMs: z.coerce.number().int().min(0).max(30_000).default(0) }),
   reply: z.object({
     streams: z.array(
       z.object({ topic: z.string(), partition: count, position: z.string(), end: z.string() }),

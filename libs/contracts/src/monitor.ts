@@ -233,8 +233,13 @@ export const getJoinStatus = defineOperation({
   service: 'monitor',
   method: 'GET',
   path: '/api/monitor/endpoints/:endpoint/join',
-  summary: 'Tells how many predictions have met their outcome and how far the monitor has read',
+  summary:
+    'Tells how many predictions have met their outcome; waits up to `waitMs` for `labelled` of them',
   params: byEndpoint,
+  query: z.object({
+    labelled: z.coerce.number().int().min(0).default(0),
+    waitMs: z.coerce.number().int().min(0).max(30_000).default(0),
+  }),
   reply: z.object({
     predictions: count,
     labelled: count,

@@ -29,7 +29,7 @@ export const topics = {
   ingestBatches: kept('ingestion', 'ingest.batches', 'dataset', 1, 365),
   ingestSnapshots: kept('ingestion', 'ingest.snapshots', 'dataset', 1, 365),
   catalogDatasets: compacted('ingestion', 'catalog.datasets', 'dataset'),
-  featuresDefinitions: compacted('feature-store', 'features.definitions', 'feature view'),
+  featuresDefinitions: compacted('feature-store', 'features.definitions', 'kind + name'),
   featuresUpdates: kept('feature-store', 'features.updates', 'feature view', 3, 3),
   trackingRuns: kept('tracking', 'tracking.runs', 'run', 3, 90),
   trackingMetrics: kept('tracking', 'tracking.metrics', 'run', 3, 7),

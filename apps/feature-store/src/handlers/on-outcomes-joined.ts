@@ -3,6 +3,7 @@ import type { monitor } from '@flywheel/contracts';
 import type { DefinitionStore } from '../definitions/definition-store.ts';
 import type { OnlineRow, OnlineRows } from '../online/online-rows.ts';
 import { rowOf } from '../online/view-rows.ts';
+import { applyStreamed } from './apply-streamed.ts';
 import type { OnlineProgress } from '../online/online-progress.ts';
 
 type Joined = { data: EventData<typeof monitor.outcomesJoined> };
@@ -18,12 +19,11 @@ export function onOutcomesJoined({
   progress: OnlineProgress;
 }) {
   return async (events: readonly Joined[]): Promise<void> => {
-    for (const view of definitions.views())
-      for (const source of view.view.sources) {
-        if (source.kind !== 'outcomes') continue;
-        const rows: OnlineRow[] = [];
+    const batches = definitions.views().map((view) => {
+      const rows: OnlineRow[] = [];
+      for (const source of view.view.sources)
         for (const { data } of events) {
-          if (data.endpoint !== source.endpoint) continue;
+          if (source.kind !== 'outcomes' || data.endpoint !== source.endpoint) continue;
           for (const outcome of data.outcomes) {
             const row = rowOf(view, source, outcome.record, {
               id: outcome.prediction,
@@ -33,8 +33,8 @@ export function onOutcomesJoined({
             else rows.push(row);
           }
         }
-        if (rows.length > 0)
-          await progress.applied(view, rows, await online.apply(view, rows), 'stream');
-      }
+      return { view, rows };
+    });
+    await applyStreamed({ online, progress }, batches);
   };
 }

@@ -4,6 +4,7 @@ import type { OpaqueRecord } from '@flywheel/kafka';
 import type { DefinitionStore } from '../definitions/definition-store.ts';
 import type { OnlineRow, OnlineRows } from '../online/online-rows.ts';
 import { rowOf } from '../online/view-rows.ts';
+import { applyStreamed } from './apply-streamed.ts';
 import type { OnlineProgress } from '../online/online-progress.ts';
 
 /** Integers that JSON.parse would round: they must be read to the digit, for entities may be numbered so. */
@@ -34,7 +35,7 @@ export function onRecordsReceived({
     const parsed = records
       .filter((record) => datasets.has(record.subject))
       .flatMap((record) => readRecord(record, log));
-    for (const { view, source } of readers) {
+    const batches = readers.map(({ view, source }) => {
       const rows: OnlineRow[] = [];
       for (const { id, dataset, content } of parsed) {
         if (dataset !== source.dataset) continue;
@@ -42,9 +43,9 @@ export function onRecordsReceived({
         if (typeof row === 'string') progress.skipped(view.view.name, row);
         else rows.push(row);
       }
-      if (rows.length > 0)
-        await progress.applied(view, rows, await online.apply(view, rows), 'stream');
-    }
+      return { view, rows };
+    });
+    await applyStreamed({ online, progress }, batches);
   };
 }
 

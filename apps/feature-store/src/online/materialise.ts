@@ -42,7 +42,7 @@ export async function materialise(
   let knownAtMs = 0;
   let last = '';
   const flush = async () => {
-    if (pending.length > 0) await online.apply(view, pending);
+    if (pending.length > 0) await online.apply([{ view, rows: pending }]);
     pending = [];
   };
   for await (const batch of analytics.batches(query)) {

@@ -4,12 +4,14 @@ import { storeKey } from '../vectors/entity-key.ts';
 import type { KeyParts } from '../vectors/entity-key.ts';
 import { bytesOf, mergeRows, packedRows, ROW_HEAD } from '../windows/window-rows.ts';
 import type { WindowRow } from '../windows/window-rows.ts';
+import type { AppliedCounts } from './online-progress.ts';
 
 const DAY_MS = 86_400_000;
 /** Entities that are read, merged and written together. */
 const BATCH_ENTITIES = 256;
 
 export type OnlineRow = { readonly parts: KeyParts; readonly row: WindowRow };
+type EntityRows = { view: ResolvedView; key: Uint8Array; rows: WindowRow[] };
 
 /** The online store's side of feature views: rows go in, in any order and any number of times. */
 export class OnlineRows {
@@ -19,38 +21,49 @@ export class OnlineRows {
     this.#store = store;
   }
 
-  /** Applies rows of one view; durable when it resolves. Gives the number of entities touched. */
-  async apply(view: ResolvedView, rows: readonly OnlineRow[]): Promise<number> {
-    const byKey = new Map<string, { key: Uint8Array; rows: WindowRow[] }>();
-    for (const { parts, row } of rows) {
-      const key = storeKey(view, parts);
-      const text = Buffer.from(key).toString('latin1');
-      const entity = byKey.get(text);
-      if (entity) entity.rows.push(row);
-      else byKey.set(text, { key, rows: [row] });
+  /** Applies rows of one or several views together; durable when it resolves. Gives what was applied, by view. */
+  async apply(
+    batches: readonly { view: ResolvedView; rows: readonly OnlineRow[] }[],
+  ): Promise<Map<ResolvedView, AppliedCounts>> {
+    const applied = new Map<ResolvedView, AppliedCounts>();
+    const entities: EntityRows[] = [];
+    for (const { view, rows } of batches) {
+      const ofView = byEntity(view, rows);
+      entities.push(...ofView);
+      applied.set(view, {
+        rows: rows.length,
+        entities: ofView.length,
+        knownAtMs: rows.reduce((latest, { row }) => Math.max(latest, row.knownMs), 0),
+      });
     }
-    const entities = [...byKey.values()];
     for (let start = 0; start < entities.length; start += BATCH_ENTITIES)
-      await this.#merge(view, entities.slice(start, start + BATCH_ENTITIES));
-    return entities.length;
+      await this.#merge(entities.slice(start, start + BATCH_ENTITIES));
+    return applied;
   }
 
-  async #merge(
-    { plan }: ResolvedView,
-    entities: readonly { key: Uint8Array; rows: WindowRow[] }[],
-  ): Promise<void> {
-    const columns = plan.columns.length;
+  async #merge(entities: readonly EntityRows[]): Promise<void> {
     const stored = await this.#store.getMany(entities.map((entity) => entity.key));
     await this.#store.put(
-      entities.map(({ key, rows }, index) => ({
-        key,
-        value: bytesOf(
-          mergeRows(packedRows(stored[index], ROW_HEAD + columns), rows, {
-            columns,
-            keptMs: plan.longestMs + DAY_MS,
-          }),
-        ),
-      })),
+      entities.map(({ view: { plan }, key, rows }, index) => {
+        const columns = plan.columns.length;
+        const merged = mergeRows(packedRows(stored[index], ROW_HEAD + columns), rows, {
+          columns,
+          keptMs: plan.longestMs + DAY_MS,
+        });
+        return { key, value: bytesOf(merged) };
+      }),
     );
   }
+}
+
+function byEntity(view: ResolvedView, rows: readonly OnlineRow[]): EntityRows[] {
+  const entities = new Map<string, EntityRows>();
+  for (const { parts, row } of rows) {
+    const key = storeKey(view, parts);
+    const text = Buffer.from(key).toString('latin1');
+    const entity = entities.get(text);
+    if (entity) entity.rows.push(row);
+    else entities.set(text, { view, key, rows: [row] });
+  }
+  return [...entities.values()];
 }

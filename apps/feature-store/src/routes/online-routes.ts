@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { featureStore, ingestion, topics } from '@flywheel/contracts';
 import type { ServiceContext } from '@flywheel/runtime';
 import type { OnlineStore } from '@flywheel/storage';
@@ -13,6 +14,7 @@ type Context = Pick<
   'http' | 'peers' | 'publicObjects' | 'bus' | 'clock' | 'openAnalytics'
 >;
 
+const CHECK_EVERY_MS = 2;
 const streamed: ReadonlySet<string> = new Set([
   topics.ingestRecords.name,
   topics.inferenceOutcomes.name,
@@ -62,29 +64,35 @@ export function onlineRoutes(
         { dataset: snapshot.dataset, files },
         Date.parse(body.asOf),
       );
-      await progress.appliedCounts(view.view.name, loaded, 'materialisation');
+      progress.applied(view.view.name, loaded, 'materialisation');
       rows += loaded.rows;
       entities += loaded.entities;
     }
     return { rows, entities, seconds: (performance.now() - startedMs) / 1000 };
   });
 
-  http.operation(featureStore.getStreams, async () => {
-    const positions = new Map(
-      bus
-        .positions()
-        .filter((position) => streamed.has(position.topic))
-        .map((position) => [`${position.topic}/${position.partition}`, position]),
-    );
-    const streams = [];
-    for (const topic of streamed)
-      for (const [partition, end] of await bus.endOffsets(topic))
-        streams.push({
+  http.operation(featureStore.getStreams, async ({ query }) => {
+    const ends = new Map<string, Map<number, bigint>>();
+    for (const topic of streamed) ends.set(topic, await bus.endOffsets(topic));
+    const positionOf = (topic: string, partition: number) =>
+      bus.positions().find((one) => one.topic === topic && one.partition === partition)?.position ??
+      0n;
+    const isThere = () =>
+      [...ends].every(([topic, partitions]) =>
+        [...partitions].every(([partition, end]) => positionOf(topic, partition) >= end),
+      );
+    const deadlineMs = performance.now() + query.waitMs;
+    while (!isThere() && performance.now() < deadlineMs) await delay(CHECK_EVERY_MS);
+    return {
+      streams: [...ends].flatMap(([topic, partitions]) =>
+        [...partitions].map(([partition, end]) => ({
           topic,
           partition,
-          position: String(positions.get(`${topic}/${partition}`)?.position ?? 0),
+          position: String(positionOf(topic, partition)),
           end: String(end),
-        });
-    return { streams, knownAtMs: progress.knownAtMs ?? null };
+        })),
+      ),
+      knownAtMs: progress.knownAtMs ?? null,
+    };
   });
 }

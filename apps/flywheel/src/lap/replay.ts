@@ -7,6 +7,8 @@ import type { LapNames } from './lap-names.ts';
 const HOUR_MS = 3_600_000;
 /** Simulated time moves in steps of this length. */
 const STEP_MS = HOUR_MS / 2;
+/** An outcome is known more than 90 minutes after its prediction: of two further steps all predictions are made. */
+const STEPS_AHEAD = 2;
 const CONCURRENCY = 16;
 const LATE_MINUTES = 15;
 const FEEDBACK_BATCH = 2000;
@@ -26,7 +28,7 @@ export type ReplayCounts = {
  * Replays a month as live traffic in simulated time. A flight is asked for one hour before departure; its outcome is
  * reported once it is known. Before the requests of a step are sent, every outcome known by the end of the step is
  * in the online store (a read sees only what was known by its own prediction time), so that the values are exact.
- * An outcome is known at least 90 minutes after its prediction, so that reporting can run one step ahead of asking.
+ * An outcome is known at least 90 minutes after its prediction, so that reporting can run two steps ahead of asking.
  */
 export class Replay {
   readonly counts: ReplayCounts = {
@@ -48,6 +50,8 @@ export class Replay {
   /** Flights that were asked and whose outcome is not reported yet, by the step in which it becomes known. */
   readonly #awaiting = new Map<number, Asked[]>();
   #reportedSteps: number;
+  /** By step, in order. */
+  readonly #reports = new Map<number, Promise<void>>();
 
   constructor(options: { client: LapClient; names: LapNames; startMs: number }) {
     this.#client = options.client;
@@ -66,12 +70,13 @@ export class Replay {
     this.#rowsPerRequest = options.rowsPerRequest;
   }
 
-  /** Moves simulated time to `untilMs`. While the requests of a step are answered, the outcomes of the next are reported. */
+  /** Moves simulated time to `untilMs`. While the requests of a step are answered, the outcomes of the next two are reported. */
   async moveTo(untilMs: number, onStep: (counts: ReplayCounts) => void): Promise<void> {
     while (this.#nowMs < untilMs) {
       const endMs = Math.min(this.#nowMs + STEP_MS, untilMs);
-      await this.#report(endMs);
-      await Promise.all([this.#ask(endMs), this.#report(endMs + STEP_MS)]);
+      this.#report(endMs + STEPS_AHEAD * STEP_MS);
+      await this.#reportedBy(endMs);
+      await this.#ask(endMs);
       this.#nowMs = endMs;
       onStep(this.counts);
     }
@@ -80,22 +85,38 @@ export class Replay {
   /** Reports what is still to come after the last request, in the order in which it becomes known. */
   async reportTheRest(): Promise<void> {
     const last = Math.max(this.#reportedSteps, ...this.#awaiting.keys());
-    await this.#report((last + 1) * STEP_MS);
+    this.#report((last + 1) * STEP_MS);
+    await this.#reportedBy((last + 1) * STEP_MS);
   }
 
-  async #report(untilMs: number): Promise<void> {
+  /** Starts to report what becomes known before `untilMs`, step by step; what was started before goes first. */
+  #report(untilMs: number): void {
     const until = stepOf(untilMs - 1);
-    const due: Asked[] = [];
     for (let step = this.#reportedSteps; step <= until; step++) {
-      due.push(...(this.#awaiting.get(step) ?? []));
+      const due = this.#awaiting.get(step) ?? [];
       this.#awaiting.delete(step);
+      const reported = due.length === 0 ? Promise.resolve() : this.#reportStep(due);
+      reported.catch(() => undefined); // told to whoever waits for the step
+      this.#reports.set(step, reported);
     }
-    this.#reportedSteps = until + 1;
-    if (due.length === 0) return;
+    this.#reportedSteps = Math.max(this.#reportedSteps, until + 1);
+  }
+
+  /** Waits until everything known before `untilMs` is in the online store. */
+  async #reportedBy(untilMs: number): Promise<void> {
+    const until = stepOf(untilMs - 1);
+    for (const [step, reported] of this.#reports) {
+      if (step > until) break;
+      await reported;
+      this.#reports.delete(step);
+    }
+  }
+
+  async #reportStep(due: Asked[]): Promise<void> {
     due.sort((left, right) => left.flight.knownAtMs - right.flight.knownAtMs);
     for (let start = 0; start < due.length; start += FEEDBACK_BATCH)
       await this.#sendFeedback(due.slice(start, start + FEEDBACK_BATCH));
-    await this.#waitForOnlineStore();
+    await this.#waitForOnlineStore(this.feedbackIds.size);
   }
 
   async #sendFeedback(due: readonly Asked[]): Promise<void> {
@@ -116,23 +137,21 @@ export class Replay {
     this.counts.feedback += answer.accepted;
   }
 
-  async #waitForOnlineStore(): Promise<void> {
+  async #waitForOnlineStore(labels: number): Promise<void> {
     const { endpoint } = this.#names;
     await waitUntil(
       'the outcomes to be joined',
-      () => this.#client.call(monitor.getJoinStatus, { params: { endpoint } }),
-      (join) => join.labelled >= this.feedbackIds.size,
-      { everyMs: 3 },
+      () =>
+        this.#client.call(monitor.getJoinStatus, {
+          params: { endpoint },
+          query: { labelled: labels, waitMs: 5000 },
+        }),
+      (join) => join.labelled >= labels,
     );
     await waitUntil(
       'the online store to follow',
-      () => this.#client.call(featureStore.getStreams, {}),
-      ({ streams }) =>
-        streams.every(
-          (stream) =>
-            stream.topic !== 'inference.outcomes' || BigInt(stream.position) >= BigInt(stream.end),
-        ),
-      { everyMs: 3 },
+      () => this.#client.call(featureStore.getStreams, { query: { waitMs: 5000 } }),
+      ({ streams }) => streams.every((stream) => BigInt(stream.position) >= BigInt(stream.end)),
     );
   }
 

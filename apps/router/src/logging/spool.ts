@@ -27,6 +27,7 @@ export class Spool implements Disposable {
   #segment: { number: number; file: number; sizeBytes: number } | undefined;
   /** Records of a segment that the log does not have yet. */
   readonly #pending = new Map<number, number>();
+  readonly #segmentBytes = new Map<number, number>();
   #nextNumber = 1;
   #sizeBytes = 0;
 
@@ -53,28 +54,40 @@ export class Spool implements Disposable {
     for (let written = 0; written < framed.length;)
       written += writeSync(segment.file, framed, written);
     segment.sizeBytes += framed.length;
+    this.#segmentBytes.set(segment.number, segment.sizeBytes);
     this.#sizeBytes += framed.length;
     this.#pending.set(segment.number, (this.#pending.get(segment.number) ?? 0) + records.length);
     return { segment: segment.number, sizeBytes: framed.length };
   }
 
-  /** The log has these records; a segment without any left is deleted. */
+  /** The log has these records; a full segment without any left is deleted. */
   release(segment: number, records: number): void {
     const left = (this.#pending.get(segment) ?? 0) - records;
     this.#pending.set(segment, left);
-    if (left > 0) return;
-    this.#pending.delete(segment);
-    if (this.#segment?.number === segment) this.#close();
-    rmSync(this.#path(segment), { force: true });
-    if (this.#pending.size === 0) this.#sizeBytes = 0;
+    if (left > 0 || this.#segment?.number === segment) return;
+    this.#delete(segment);
   }
 
+  /** What is in the log altogether is not kept for the next process. */
   [Symbol.dispose](): void {
     this.#close();
+    for (const [segment, left] of this.#pending) if (left === 0) this.#delete(segment);
+  }
+
+  #delete(segment: number): void {
+    this.#pending.delete(segment);
+    this.#sizeBytes -= this.#segmentBytes.get(segment) ?? 0;
+    this.#segmentBytes.delete(segment);
+    rmSync(this.#path(segment), { force: true });
   }
 
   #writable(): { number: number; file: number; sizeBytes: number } {
-    if (this.#segment && this.#segment.sizeBytes >= SEGMENT_BYTES) this.#close();
+    const full =
+      this.#segment && this.#segment.sizeBytes >= SEGMENT_BYTES ? this.#segment : undefined;
+    if (full) {
+      this.#close();
+      if (this.#pending.get(full.number) === 0) this.#delete(full.number);
+    }
     this.#segment ??= this.#open();
     return this.#segment;
   }

@@ -40,7 +40,7 @@ const SAMPLE_SALT = 'shadow';
  */
 export class ShadowRunner {
   readonly #parts: Parts;
-  readonly #unloadable = new Map<string, string>();
+  readonly #loads = new Map<string, Promise<true | string>>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -139,21 +139,27 @@ export class ShadowRunner {
     }
   }
 
-  /** True when the shadow can run, else why not. */
-  async #load(shadow: registry.Variant): Promise<true | string> {
+  /** True when the shadow can run, else why not. Partitions that need the same model share one load. */
+  #load(shadow: registry.Variant): Promise<true | string> {
     const digest = shadow.artifact.sha256;
-    if (this.#parts.pool.has(digest)) return true;
-    const known = this.#unloadable.get(digest);
-    if (known !== undefined) return known;
+    let load = this.#loads.get(digest);
+    if (!load) {
+      load = this.#loadOnce(shadow);
+      this.#loads.set(digest, load);
+      load.catch(() => this.#loads.delete(digest)); // the store was away: the batch is tried again
+    }
+    return load;
+  }
+
+  async #loadOnce(shadow: registry.Variant): Promise<true | string> {
+    const { pool, objects, log } = this.#parts;
     try {
-      await this.#parts.pool.load(digest, await readArtifact(shadow, this.#parts.objects));
+      await pool.load(shadow.artifact.sha256, await readArtifact(shadow, objects));
       return true;
     } catch (error) {
-      const { code, retryable } = toAppError(error);
-      if (retryable) throw error; // the store is away: the batch is tried again, nothing is shed for it
-      this.#parts.log.error({ err: error, variant: shadow.name }, 'a shadow cannot be loaded');
-      this.#unloadable.set(digest, 'not_loadable');
-      return code === 'conflict' ? true : 'not_loadable';
+      if (toAppError(error).retryable) throw error;
+      log.error({ err: error, variant: shadow.name }, 'a shadow cannot be loaded');
+      return 'not_loadable';
     }
   }
 

@@ -5,5 +5,5 @@ import { z } from 'zod';
  * does not know, so that a member more is no contradiction to what readers were told before.
  */
 export function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
-  return z.toJSONSchema(schema, { target: 'draft-7', io: 'input' }) as Record<string, unknown>;
+  return z.toJSONSchema(schema, { target: 'draft-7', io: 'input' });
 }

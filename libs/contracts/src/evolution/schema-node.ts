@@ -1,5 +1,5 @@
 /** A JSON Schema (draft 7) as a plain object, or `true` and `false`. */
-export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
+export type JsonSchema = boolean | Readonly<Record<string, unknown>>;
 
 /** A schema as an object, its words for readers left out. */
 export type SchemaNode = Readonly<Record<string, unknown>>;
