@@ -1,0 +1,251 @@
+import { newHexId } from '@flywheel/core';
+import type { Sql, SqlTransaction } from '@flywheel/storage';
+import { experimentIdOf, experimentNotThere } from '../experiments/experiment-store.ts';
+import { invalidValue, notThere, refused } from '../wire/mlflow-errors.ts';
+import type { Pair } from '../wire/parameters.ts';
+import { readRuns } from './read-runs.ts';
+import type { RunEvents } from './run-events.ts';
+import { randomName } from './run-name.ts';
+import { runColumns, toRunInfo } from './run.ts';
+import type { Run, RunInfo, RunRow, RunStatus } from './run.ts';
+
+export const runNameTag = 'mlflow.runName';
+
+export type NewRun = {
+  readonly experiment: string;
+  readonly userId: string;
+  readonly name: string | undefined;
+  readonly startMs: number;
+  readonly tags: readonly Pair[];
+};
+
+/** Runs, their tags and their params. The tag `mlflow.runName` and the run's name are one and the same. */
+export class RunStore {
+  readonly #sql: Sql;
+  readonly #events: RunEvents;
+
+  constructor({ sql, events }: { sql: Sql; events: RunEvents }) {
+    this.#sql = sql;
+    this.#events = events;
+  }
+
+  async create({ experiment, userId, name, startMs, tags }: NewRun): Promise<Run> {
+    const id = newHexId();
+    const tagged = tags.find(({ key }) => key === runNameTag)?.value;
+    if (name !== undefined && tagged !== undefined && tagged !== name)
+      throw refused(
+        `Both 'run_name' and the tag '${runNameTag}' are given, and they differ: '${name}', '${tagged}'`,
+        'run_name',
+      );
+    const runName = name ?? (tagged === '' ? undefined : tagged) ?? randomName();
+    const run = await this.#sql.transaction(async (tx) => {
+      const root = await activeExperiment(tx, experiment);
+      const [row] = await tx.query<RunRow>(
+        `insert into runs as r (id, experiment, name, user_id, status, start_ms, artifact_uri)
+         values ($1, $2, $3, $4, 'RUNNING', $5, $6) returning ${runColumns}`,
+        [id, experiment, runName, userId, startMs, `${root}/${id}/artifacts`],
+      );
+      const { number } = row as RunRow; // an insert without a condition gives its row
+      await putTags(tx, number, [
+        ...tags.filter(({ key }) => key !== runNameTag),
+        { key: runNameTag, value: runName },
+      ]);
+      await this.#events.runChanged(tx, number);
+      return row as RunRow;
+    });
+    this.#events.wake();
+    return (await readRuns(this.#sql, [run]))[0] as Run;
+  }
+
+  async get(id: string): Promise<Run> {
+    const row = await this.#row(id);
+    return (await readRuns(this.#sql, [row]))[0] as Run;
+  }
+
+  async info(id: string): Promise<RunInfo> {
+    return toRunInfo(await this.#row(id));
+  }
+
+  async update(
+    id: string,
+    change: { status: RunStatus | undefined; endMs: number | undefined; name: string | undefined },
+  ): Promise<RunInfo> {
+    const row = await this.#change(id, async (tx, { number }) => {
+      if (change.name !== undefined)
+        await putTags(tx, number, [{ key: runNameTag, value: change.name }]);
+      const [row] = await tx.query<RunRow>(
+        `update runs r set status = coalesce($2, status), end_ms = coalesce($3, end_ms) where number = $1 returning ${runColumns}`,
+        [number, change.status ?? null, change.endMs ?? null],
+      );
+      return row as RunRow;
+    });
+    return toRunInfo(row);
+  }
+
+  /** Deletes or restores; again makes no difference. */
+  async move(id: string, lifecycle: 'active' | 'deleted'): Promise<void> {
+    await this.#sql.transaction(async (tx) => {
+      const run = await lockRun(tx, id);
+      if (run.lifecycle === lifecycle) return;
+      await tx.query('update runs set lifecycle = $2 where number = $1', [run.number, lifecycle]);
+      await this.#events.runChanged(tx, run.number);
+    });
+    this.#events.wake();
+  }
+
+  async setTags(id: string, tags: readonly Pair[]): Promise<void> {
+    await this.#change(id, (tx, { number }) => putTags(tx, number, tags));
+  }
+
+  async deleteTag(id: string, key: string): Promise<void> {
+    await this.#change(id, async (tx, { number }) => {
+      const gone = await tx.query(
+        'delete from run_tags where run = $1 and key = $2 returning key',
+        [number, key],
+      );
+      if (gone.length === 0) throw notThere(`No tag with name: ${key} in run with id ${id}`);
+    });
+  }
+
+  async logParams(id: string, params: readonly Pair[]): Promise<void> {
+    await this.#change(id, (tx, run) => putParams(tx, run, params));
+  }
+
+  /** A model that was logged by a 2.x client, as the tag in which it is looked for. */
+  async logModel(id: string, model: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#change(id, async (tx, { number }) => {
+      const [known] = await tx.query<{ value: string }>(
+        'select value from run_tags where run = $1 and key = $2',
+        [number, modelHistoryTag],
+      );
+      const history: unknown = known ? JSON.parse(known.value) : [];
+      const models = [...(Array.isArray(history) ? (history as unknown[]) : []), model];
+      await putTags(tx, number, [{ key: modelHistoryTag, value: JSON.stringify(models) }]);
+    });
+  }
+
+  /** A change of an active run, told of in the same transaction. */
+  async #change<Result>(
+    id: string,
+    work: (tx: SqlTransaction, run: LockedRun) => Promise<Result>,
+  ): Promise<Result> {
+    const result = await this.#sql.transaction(async (tx) => {
+      const run = await lockActiveRun(tx, id);
+      const changed = await work(tx, run);
+      await this.#events.runChanged(tx, run.number);
+      return changed;
+    });
+    this.#events.wake();
+    return result;
+  }
+
+  async #row(id: string): Promise<RunRow> {
+    const [row] = await this.#sql.query<RunRow>(
+      `select ${runColumns} from runs r where r.id = $1`,
+      [runIdOf(id)],
+    );
+    if (!row) throw runNotThere(id);
+    return row;
+  }
+}
+
+const modelHistoryTag = 'mlflow.log-model.history';
+
+export type LockedRun = {
+  readonly number: number;
+  readonly id: string;
+  readonly experiment: string;
+  readonly lifecycle: 'active' | 'deleted';
+};
+
+export function runIdOf(id: string, field = 'run_id'): string {
+  if (!/^[a-zA-Z0-9][\w-]{0,255}$/.test(id))
+    throw invalidValue(field, id, 'must be letters, digits, dashes and underscores');
+  return id;
+}
+
+export function runNotThere(id: string) {
+  return notThere(`Run with id=${id} not found`);
+}
+
+/** The run, held so that writers of one run come one after the other. */
+export async function lockRun(tx: SqlTransaction, id: string): Promise<LockedRun> {
+  const [row] = await tx.query<LockedRun>(
+    'select number, id, experiment::text, lifecycle from runs where id = $1 for no key update',
+    [runIdOf(id)],
+  );
+  if (!row) throw runNotThere(id);
+  return row;
+}
+
+export async function lockActiveRun(tx: SqlTransaction, id: string): Promise<LockedRun> {
+  const run = await lockRun(tx, id);
+  if (run.lifecycle !== 'active')
+    throw refused(
+      `The run ${id} must be in the 'active' state. Current state is deleted.`,
+      'run_id',
+    );
+  return run;
+}
+
+export async function putTags(
+  tx: SqlTransaction,
+  run: number,
+  tags: readonly Pair[],
+): Promise<void> {
+  if (tags.length === 0) return;
+  // of a key that is given twice the last counts, as if they had been set one after the other
+  const last = new Map(tags.map(({ key, value }) => [key, value]));
+  await tx.query(
+    `insert into run_tags (run, key, value) select $1, * from unnest($2::text[], $3::text[])
+     on conflict (run, key) do update set value = excluded.value`,
+    [run, [...last.keys()], [...last.values()]],
+  );
+  const name = last.get(runNameTag);
+  if (name !== undefined)
+    await tx.query('update runs set name = $2 where number = $1', [run, name]);
+}
+
+/** Params never change: the same value again is fine, another is refused, and with it all of the call. */
+export async function putParams(
+  tx: SqlTransaction,
+  run: LockedRun,
+  params: readonly Pair[],
+): Promise<void> {
+  if (params.length === 0) return;
+  const keys = params.map(({ key }) => key);
+  const made = await tx.query<{ key: string }>(
+    `insert into run_params (run, key, value) select $1, * from unnest($2::text[], $3::text[])
+     on conflict (run, key) do nothing returning key`,
+    [run.number, keys, params.map(({ value }) => value)],
+  );
+  if (made.length === params.length) return;
+  const known = await tx.query<Pair>(
+    'select key, value from run_params where run = $1 and key = any($2::text[])',
+    [run.number, keys],
+  );
+  const valueByKey = new Map(known.map(({ key, value }) => [key, value]));
+  for (const { key, value } of params) {
+    const old = valueByKey.get(key);
+    if (old !== undefined && old !== value)
+      throw refused(
+        `Changing param values is not allowed. Param with key='${key}' was already logged with value='${old}' for run ID='${run.id}'. Attempted logging new value '${value}'.`,
+        'value',
+      );
+  }
+}
+
+/** The artifact location of an experiment that may take runs; held so that it is not deleted meanwhile. */
+async function activeExperiment(tx: SqlTransaction, id: string): Promise<string> {
+  const [row] = await tx.query<{ lifecycle: string; artifact_location: string }>(
+    'select lifecycle, artifact_location from experiments where id = $1 for share',
+    [experimentIdOf(id)],
+  );
+  if (!row) throw experimentNotThere(id);
+  if (row.lifecycle !== 'active')
+    throw refused(
+      `The experiment ${id} must be in the 'active' state. Current state is deleted.`,
+      'experiment_id',
+    );
+  return row.artifact_location;
+}
