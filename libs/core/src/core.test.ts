@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, crc32c, newHexId, newId, sha256 } from './index.ts';
+import { canonicalJson, crc32c, markdownTable, newHexId, newId, sha256 } from './index.ts';
 
 describe('ids', () => {
   it('sort by time and carry version 7', () => {
@@ -32,5 +32,16 @@ describe('digests', () => {
   it('agree with published check values', () => {
     expect(crc32c(new TextEncoder().encode('123456789'))).toBe(0xe3069283);
     expect(sha256('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+});
+
+describe('markdownTable', () => {
+  it('pads its columns and escapes what would end a cell', () => {
+    expect(
+      markdownTable([
+        ['name', 'x'],
+        ['a|b', 'long cell'],
+      ]),
+    ).toBe('| name | x         |\n| ---- | --------- |\n| a\\|b | long cell |');
   });
 });

@@ -6,6 +6,7 @@ export { ManualClock, systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
 export { newHexId, newId } from './ids.ts';
 export { canonicalJson, sha256 } from './canonical-json.ts';
+export { markdownTable } from './markdown-table.ts';
 export { assertNever } from './assert-never.ts';
 export { crc32c } from './crc32c.ts';
 export { Scope } from './scope.ts';
