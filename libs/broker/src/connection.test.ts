@@ -172,6 +172,26 @@ describe('a connection', () => {
     expect(topics[0]!.partitions[0]).toMatchObject({ error: 0, baseOffset: 1 });
   });
 
+  it('sees with each request what its requests before have done', async () => {
+    await using broker = await startTestBroker();
+    await using client = await WireClient.connect(broker);
+    await makeTopic(client, 't');
+    const end = { partition: 0, currentLeaderEpoch: -1, timestamp: -1 };
+
+    for (let count = 1; count <= 20; count++) {
+      const batch = aBatch({ records: [{ value: 'v' }] });
+      const produced = client.send(wire.produce, 8, produceRequest('t', batch));
+      const listed = client.send(wire.listOffsets, 5, {
+        replicaId: -1,
+        isolationLevel: 0,
+        topics: [{ name: 't', partitions: [end] }],
+      });
+      await client.receive(wire.produce, 8, produced);
+      const { topics } = await client.receive(wire.listOffsets, 5, listed);
+      expect(topics[0]!.partitions[0]!.offset).toBe(count);
+    }
+  });
+
   it('is not read further while too much of it is unanswered, and loses nothing', async () => {
     await using broker = await startTestBroker();
     await using client = await WireClient.connect(broker);

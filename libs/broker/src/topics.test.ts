@@ -1,10 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Scope, silentLogger } from '@flywheel/core';
-import { temporaryFolder } from '@flywheel/core/testing';
+import { eventually, temporaryFolder } from '@flywheel/core/testing';
 import { describe, expect, it } from 'vitest';
 import { startBroker } from './broker.ts';
+import { startTestBroker } from './testing.ts';
 import { aBatch } from './testing/a-batch.ts';
+import { heldDisk } from './testing/held-disk.ts';
 import { WireClient } from './testing/wire-client.ts';
 import { fetchOne, makeTopic, produceOne, wire } from './testing/wire.ts';
 
@@ -90,6 +92,50 @@ describe('topics', () => {
     expect(await second.names()).toMatchObject({ names: ['a'] });
     expect(readdirSync(join(temporary.path, 'logs'))).toHaveLength(2);
     expect(existsSync(`${path}.cut`)).toBe(true);
+  });
+});
+
+describe('what is answered', () => {
+  it('is on the disk: a topic made, an offset committed', async () => {
+    let isArmed = false;
+    const { disk, held } = heldDisk((path) => path.endsWith('offsets.journal') || isArmed);
+    await using broker = await startTestBroker({ disk });
+    await using client = await WireClient.connect(broker);
+    await using other = await WireClient.connect(broker);
+    await makeTopic(other, 't');
+    const committed = async () => {
+      const found = await other.call(wire.offsetFetch, 5, { groupId: 'g', topics: null });
+      return found.topics[0]?.partitions[0]?.offset;
+    };
+
+    const id = client.send(wire.offsetCommit, 7, {
+      groupId: 'g',
+      generationId: -1,
+      memberId: '',
+      groupInstanceId: null,
+      retentionTimeMs: -1,
+      topics: [
+        { name: 't', partitions: [{ partition: 0, offset: 7, leaderEpoch: -1, metadata: null }] },
+      ],
+    });
+    await eventually(() => expect(held).toHaveLength(1));
+    expect(await committed()).toBeUndefined();
+    held.shift()?.();
+    await client.receive(wire.offsetCommit, 7, id);
+    expect(await committed()).toBe(7);
+
+    isArmed = true;
+    const making = makeTopic(client, 'u');
+    await eventually(() => expect(held).toHaveLength(1));
+    const listing = { partition: 0, currentLeaderEpoch: -1, timestamp: -1 };
+    const { topics } = await other.call(wire.listOffsets, 5, {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [{ name: 'u', partitions: [listing] }],
+    });
+    expect(topics[0]?.partitions[0]?.error).toBe(3);
+    held.shift()?.();
+    await making;
   });
 });
 

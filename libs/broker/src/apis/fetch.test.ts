@@ -1,9 +1,8 @@
 import { eventually } from '@flywheel/core/testing';
 import { describe, expect, it } from 'vitest';
-import { realDisk } from '../log/disk.ts';
-import type { Disk } from '../log/disk.ts';
 import { startTestBroker } from '../testing.ts';
 import { aBatch } from '../testing/a-batch.ts';
+import { heldDisk } from '../testing/held-disk.ts';
 import { WireClient } from '../testing/wire-client.ts';
 import {
   fetchOne,
@@ -116,34 +115,22 @@ describe('a fetch', () => {
   });
 
   it('sees what is on the disk and nothing else', async () => {
-    const syncs: (() => void)[] = [];
-    const slowDisk: Disk = {
-      ...realDisk,
-      openForAppend: async (path) => {
-        const handle = await realDisk.openForAppend(path);
-        const isLog = path.endsWith('.log');
-        return {
-          ...handle,
-          datasync: () =>
-            isLog ? new Promise<void>((resolve) => syncs.push(resolve)) : handle.datasync(),
-        };
-      },
-    };
-    await using broker = await startTestBroker({ disk: slowDisk });
+    const { disk, held } = heldDisk((path) => path.endsWith('.log'));
+    await using broker = await startTestBroker({ disk });
     await using writer = await WireClient.connect(broker);
     await using reader = await WireClient.connect(broker);
     await makeTopic(writer, 't');
     const send = () => writer.send(wire.produce, 8, produceRequest('t', small()));
 
     const first = send();
-    await eventually(() => expect(syncs).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     const second = send(); // queued behind the sync that is under way
     const before = await fetchOne(reader, 't', 0);
-    syncs.shift()?.();
+    held.shift()?.();
     await writer.receive(wire.produce, 8, first);
     const between = await fetchOne(reader, 't', 0);
-    await eventually(() => expect(syncs).toHaveLength(1));
-    syncs.shift()?.();
+    await eventually(() => expect(held).toHaveLength(1));
+    held.shift()?.();
     await writer.receive(wire.produce, 8, second);
     const after = await fetchOne(reader, 't', 0);
 

@@ -152,6 +152,15 @@ describe('an idempotent producer', () => {
       error: 0,
       baseOffset: 5,
     });
+    // sequence 1 of the new epoch is not the one of the old
+    expect(await produceOne(client, 't', batchOf(id, 1, 2, 1))).toEqual({
+      error: 0,
+      baseOffset: 6,
+    });
+    expect(await produceOne(client, 't', batchOf(id, 3, 1, 1))).toEqual({
+      error: 0,
+      baseOffset: 8,
+    });
     expect(await produceOne(client, 't', batchOf(id, 5))).toMatchObject({ error: 47 });
   });
 
