@@ -20,6 +20,7 @@ import { fromDuckDb, toDuckDb } from './duckdb-values.ts';
 import type { CallOptions } from './online-store.ts';
 
 const closeAfterIdleMs = 30_000;
+const interruptEveryMs = 20;
 
 export class DuckDbAnalytics implements Analytics {
   readonly #options: AnalyticsOptions;
@@ -121,12 +122,11 @@ export class DuckDbAnalytics implements Analytics {
     this.#running++;
     try {
       const connection = await (await this.#open()).connect();
-      const interrupt = () => connection.interrupt();
-      signal?.addEventListener('abort', interrupt);
+      const interruption = interruptWhenAborted(connection, signal);
       return {
         connection,
         [Symbol.dispose]: () => {
-          signal?.removeEventListener('abort', interrupt);
+          interruption.stop();
           connection.closeSync();
           this.#leave();
         },
@@ -161,6 +161,26 @@ export class DuckDbAnalytics implements Analytics {
     this.#instance ??= openLocked(this.#options);
     return this.#instance;
   }
+}
+
+/** Again and again until the call has ended: an interrupt that comes before the statement runs is forgotten. */
+function interruptWhenAborted(
+  connection: DuckDBConnection,
+  signal: AbortSignal | undefined,
+): { stop: () => void } {
+  let repeated: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    connection.interrupt();
+    repeated ??= setInterval(interrupt, interruptEveryMs);
+  };
+  if (signal?.aborted) interrupt();
+  else signal?.addEventListener('abort', interrupt);
+  return {
+    stop: () => {
+      signal?.removeEventListener('abort', interrupt);
+      clearInterval(repeated);
+    },
+  };
 }
 
 /** An engine that reaches its folders only, for good. */

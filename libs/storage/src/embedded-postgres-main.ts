@@ -55,22 +55,35 @@ async function serve(folder: string, port: number): Promise<void> {
     },
   });
   server.on('connection', (socket) => shared.attach(socket));
-  let tidyAt = '';
-  const tidy = setInterval(() => {
-    keepTidy(shared, tidyAt).then(
-      (position) => (tidyAt = position),
-      (error: unknown) => process.stderr.write(`upkeep failed: ${String(error)}\n`),
-    );
-  }, tidyEveryMs);
+  const tidy = tidyNowAndThen(shared);
   process.send?.({ kind: 'ready', port: (server.address() as AddressInfo).port });
 
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
   setTimeout(() => process.exit(1), closeWithinMs).unref();
-  clearInterval(tidy);
+  tidy.stop();
   server.close();
   await shared.close();
   await close();
   lock[Symbol.dispose]();
+}
+
+/** The next wait begins when the upkeep is done. */
+function tidyNowAndThen(shared: SharedBackend): { stop: () => void } {
+  let position = '';
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    timer = setTimeout(() => void tidy(), tidyEveryMs);
+  };
+  const tidy = async () => {
+    try {
+      position = await keepTidy(shared, position);
+    } catch (error) {
+      process.stderr.write(`upkeep failed: ${String(error)}\n`);
+    }
+    wait();
+  };
+  wait();
+  return { stop: () => clearTimeout(timer) };
 }
 
 /** A server that lost its parent is about to leave: waited for; any other holder is a conflict at once. */
