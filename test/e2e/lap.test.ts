@@ -172,9 +172,7 @@ describe(`one lap on the ${kind} platform`, () => {
   });
 });
 
-async function readPredictions({
-  brokers,
-}: LapPlatform): Promise<{
+async function readPredictions({ brokers }: LapPlatform): Promise<{
   predictions: Map<string, router.Prediction>;
   featureNames: readonly string[];
 }> {

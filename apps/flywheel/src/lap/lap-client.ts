@@ -71,7 +71,10 @@ export class LapClient {
   }
 }
 
-/** Asks again until `check` is satisfied; says what it waited for when time runs out. */
+/**
+ * Asks again until `check` is satisfied; says what it waited for when time runs out. A service that is away for a
+ * moment is asked again too.
+ */
 export async function waitUntil<T>(
   what: string,
   ask: () => Promise<T>,
@@ -79,14 +82,20 @@ export async function waitUntil<T>(
   options: { withinMs?: number; everyMs?: number } = {},
 ): Promise<T> {
   const deadlineMs = Date.now() + (options.withinMs ?? 120_000);
-  for (;;) {
-    const answer = await ask();
-    if (check(answer)) return answer;
-    if (Date.now() > deadlineMs)
-      throw new AppError(
-        'deadline_exceeded',
-        `waited in vain for ${what}: ${JSON.stringify(answer).slice(0, 400)}`,
-      );
+  let last: unknown;
+  do {
+    try {
+      const answer = await ask();
+      if (check(answer)) return answer;
+      last = answer;
+    } catch (error) {
+      if (!(error instanceof AppError && error.retryable)) throw error;
+      last = error.message;
+    }
     await delay(options.everyMs ?? 20);
-  }
+  } while (Date.now() < deadlineMs);
+  throw new AppError(
+    'deadline_exceeded',
+    `waited in vain for ${what}: ${JSON.stringify(last).slice(0, 400)}`,
+  );
 }

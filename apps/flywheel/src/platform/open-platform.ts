@@ -14,6 +14,8 @@ export type LapPlatform = AsyncDisposable & {
   /** Local folder for the client's own scratch files. */
   readonly folder: string;
   urlOf(service: Owner): string;
+  /** Ends the all-in-one without warning (an embedded platform of our own only): for fault tests. */
+  kill?(): Promise<void>;
   /** Ends the process of one service without warning and starts it again (distributed only): for fault tests. */
   killAndRestart?(service: Owner): Promise<void>;
 };

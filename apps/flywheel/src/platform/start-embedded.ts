@@ -35,6 +35,7 @@ export async function startEmbedded(options: {
     addresses,
     folder: join(options.data, 'lap'),
     urlOf: () => url,
+    kill: () => child.kill(),
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
 }

@@ -1,0 +1,95 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '@flywheel/core';
+import { temporaryFolder } from '@flywheel/core/testing';
+import { ingestion, topics } from '@flywheel/contracts';
+import { LapClient, openPlatform } from '@flywheel/flywheel/testing';
+import type { LapPlatform } from '@flywheel/flywheel/testing';
+import { createHttpClient } from '@flywheel/http';
+import { openBus } from '@flywheel/kafka';
+
+const BATCH = 500;
+const folder = temporaryFolder();
+let http: ReturnType<typeof createHttpClient>;
+
+beforeAll(() => {
+  http = createHttpClient({ log: silentLogger });
+});
+afterAll(async () => {
+  await http[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+/** The all-in-one on a folder of its own; a port of 0 is any free one. */
+const open = (name: string) =>
+  openPlatform({
+    environment: {
+      ...process.env,
+      FLYWHEEL_DATA: join(folder.path, name),
+      FLYWHEEL_HTTP_PORT: '0',
+      FLYWHEEL_KAFKA_PORT: '0',
+      FLYWHEEL_SQL_PORT: '0',
+    },
+    kind: 'embedded',
+    fresh: false,
+    report: () => undefined,
+  });
+
+/** Sends batches until the platform is gone; gives how many records were acknowledged. */
+async function sendUntilGone(platform: LapPlatform, dataset: string): Promise<number> {
+  const client = new LapClient(platform, http);
+  let acknowledged = 0;
+  for (let batch = 0; batch < 100_000; batch++) {
+    const text = Array.from({ length: BATCH }, (_, index) =>
+      JSON.stringify({ id: batch * BATCH + index }),
+    ).join('\n');
+    try {
+      acknowledged += (
+        await client.sendRecords(
+          dataset,
+          { contentType: 'application/x-ndjson', text },
+          { key: 'id', idempotencyKey: `${dataset}-${batch}` },
+        )
+      ).accepted;
+    } catch {
+      return acknowledged;
+    }
+  }
+  return acknowledged;
+}
+
+describe('SIGKILL of the all-in-one in the middle of ingest', () => {
+  it('loses no acknowledged record and counts none twice', async () => {
+    const first = await open('ingest');
+    const sending = sendUntilGone(first, 'killed');
+    await delay(4000);
+    await first.kill?.();
+    const acknowledged = await sending;
+
+    await using second = await open('ingest');
+    const client = new LapClient(second, http);
+    const { records } = await client.call(ingestion.getDataset, { params: { dataset: 'killed' } });
+    const snapshot = await client.call(
+      ingestion.createSnapshot,
+      { params: { dataset: 'killed' } },
+      { timeoutMs: 300_000 },
+    );
+
+    expect(acknowledged).toBeGreaterThan(0);
+    expect(records).toBeGreaterThanOrEqual(acknowledged);
+    expect(records).toBeLessThanOrEqual(acknowledged + BATCH);
+    expect(snapshot.records).toBe(records);
+    expect(await distinctRecords(second)).toBe(records);
+  });
+});
+
+/** Records by id, read from the log itself. */
+async function distinctRecords({ brokers }: LapPlatform): Promise<number> {
+  await using bus = await openBus({ brokers, service: 'e2e', log: silentLogger });
+  const ids = new Set<string>();
+  await bus.readToEnd(topics.ingestRecords.name, (records) => {
+    for (const record of records) ids.add(record.id);
+  });
+  return ids.size;
+}
