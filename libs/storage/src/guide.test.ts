@@ -20,7 +20,8 @@ describe('the guide to storage', () => {
   const log = silentLogger;
   let postgres: EmbeddedPostgres;
   beforeAll(async () => {
-    // On a laptop the database is a child process of ours that speaks PostgreSQL's protocol; in a cluster it is
+    // On a laptop the database is a child process of ours (the first start makes it, which takes seconds; tests use
+    // `startTestPostgres`, which copies one) that speaks PostgreSQL's protocol; in a cluster it is
     // PostgreSQL. Services see a URL and cannot tell.
     postgres = await startEmbeddedPostgres({ folder: join(folder.path, 'sql'), port: 0, log });
   });

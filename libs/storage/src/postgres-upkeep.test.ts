@@ -1,20 +1,17 @@
 import { readdirSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '@flywheel/core';
-import { temporaryFolder } from '@flywheel/core/testing';
-import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { openBackend } from './pglite-backend.ts';
 import { keepTidy } from './postgres-upkeep.ts';
 import { rowsOfSimpleQuery } from './postgres-wire.ts';
 import { SharedBackend } from './shared-backend.ts';
+import { freshPostgresFolder } from './test-postgres.ts';
 
 describe('the upkeep of the embedded PostgreSQL', () => {
   it('keeps the log and the tables small while rows come and go, and rests when nothing changes', async () => {
-    using folder = temporaryFolder();
-    const made = await startEmbeddedPostgres({ folder: folder.path, port: 0, log: silentLogger });
-    await made[Symbol.asyncDispose]();
-    const data = join(folder.path, 'pg');
+    const folder = await freshPostgresFolder();
+    const data = join(folder, 'pg');
     const { backend, welcome, close } = await openBackend(data);
     const shared = new SharedBackend(backend, {
       welcome,
@@ -42,6 +39,7 @@ describe('the upkeep of the embedded PostgreSQL', () => {
     expect(await keepTidy(shared, tidyAt)).toBe(tidyAt);
     await shared.close();
     await close();
+    await rm(folder, { recursive: true });
   });
 });
 
