@@ -27,7 +27,10 @@ export const migrations: readonly Migration[] = [
       create table versions (
         model text not null references models (name) on update cascade on delete cascade,
         version int not null,
+        -- as it was told, and where it is downloaded from
         source text not null,
+        location text not null,
+        -- of the files in the object store; empty where there are none
         folder text not null,
         run text,
         run_link text,

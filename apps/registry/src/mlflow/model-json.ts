@@ -1,7 +1,7 @@
-import type { ModelRow, VersionRow } from '../models/model-rows.ts';
+import type { ModelRow, VersionHead } from '../models/model-rows.ts';
 
 /** A version as MLflow's clients read it: numbers of versions are text, times are numbers. */
-export function versionJson(row: VersionRow): object {
+export function versionJson(row: VersionHead): object {
   return {
     name: row.model,
     version: String(row.version),
@@ -20,7 +20,7 @@ export function versionJson(row: VersionRow): object {
   };
 }
 
-export function modelJson(row: ModelRow, latest: readonly VersionRow[]): object {
+export function modelJson(row: ModelRow, latest: readonly VersionHead[]): object {
   return {
     name: row.name,
     creation_timestamp: Number(row.created_ms),

@@ -26,25 +26,30 @@ export function checkModelName(name: string, field = 'name'): string {
 }
 
 export function checkTag({ key, value }: Pair): Pair {
-  if (!/^[\w\-./: ]+$/u.test(key) || isAwkwardPath(key))
-    throw refused(
-      `Invalid tag name: '${key}'. Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colons (:) and slashes (/).`,
-      'key',
-    );
-  if (lengthOf(key) > TAG_KEY)
-    throw refused(
-      `Tag key '${key.slice(0, TAG_KEY)}' exceeds the limit of ${TAG_KEY} characters`,
-      'key',
-    );
+  checkTagKey(key);
   if (lengthOf(value) > TAG_VALUE)
     throw refused(`Tag value of '${key}' exceeds the limit of ${TAG_VALUE} characters`, 'value');
   return { key, value };
 }
 
+export function checkTagKey(key: string): string {
+  if (lengthOf(key) > TAG_KEY)
+    throw refused(
+      `Tag key '${key.slice(0, 50)}…' exceeds the limit of ${TAG_KEY} characters`,
+      'key',
+    );
+  if (!/^[\p{L}\p{N}_\-./: ]+$/u.test(key) || isAwkwardPath(key))
+    throw refused(
+      `Invalid tag name: '${key}'. Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colons (:) and slashes (/).`,
+      'key',
+    );
+  return key;
+}
+
 export function checkAlias(alias: string): string {
   if (lengthOf(alias) > ALIAS)
     throw refused(`Registered model alias exceeds the limit of ${ALIAS} characters.`, 'alias');
-  if (!/^[\w-]+$/.test(alias))
+  if (!/^[\p{L}\p{N}_-]+$/u.test(alias))
     throw refused(
       `Invalid alias name: '${alias}'. Names may only contain alphanumerics, underscores (_) and dashes (-).`,
       'alias',

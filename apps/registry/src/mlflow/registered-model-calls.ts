@@ -1,13 +1,15 @@
-import { AppError } from '@flywheel/core';
 import { selectLatestVersions } from '../models/model-rows.ts';
-import type { ModelRow, Query } from '../models/model-rows.ts';
 import type { ModelStore } from '../models/model-store.ts';
-import { alreadyThere, modelNotThere, refused, versionNotThere } from './mlflow-errors.ts';
-import type { Call } from './mlflow-routes.ts';
+import { alreadyThere, modelNotThere } from './mlflow-errors.ts';
 import { modelJson, versionJson } from './model-json.ts';
-import { checkAlias, checkDescription, checkModelName, checkTag } from './names.ts';
+import type { Call } from './mlflow-routes.ts';
+import { checkDescription, checkModelName, checkTag, checkTagKey } from './names.ts';
+import type { Parameters } from './parameters.ts';
+import { changeModel, modelOf, takingName } from './registry-lookups.ts';
+import { searchModels } from './search/search-registry.ts';
+import { stageOf } from './stages.ts';
 
-/** The methods under `/registered-models`. */
+/** The methods under `/registered-models`, aliases excepted. */
 export function registeredModelCalls(models: ModelStore): Call[] {
   return [
     {
@@ -19,15 +21,13 @@ export function registeredModelCalls(models: ModelStore): Call[] {
         const name = checkModelName(given.required('name'));
         const description = checkDescription(given.text('description'));
         const tags = given.pairs('tags').map(checkTag);
-        return models
-          .transaction(async (tx) => {
+        await takingName(name, () =>
+          models.transaction(async (tx) => {
             if (await models.lockModel(tx, name)) throw alreadyThere(name);
             await models.createModel(tx, { name, description, tags });
-            return { registered_model: await modelBody(tx, await theModel(models, name, tx)) };
-          })
-          .catch((error: unknown) => {
-            throw isTaken(error) ? alreadyThere(name) : error;
-          });
+          }),
+        );
+        return modelAnswer(models, name);
       },
     },
     {
@@ -35,71 +35,99 @@ export function registeredModelCalls(models: ModelStore): Call[] {
       path: '/registered-models/get',
       name: 'get-registered-model',
       summary: 'Gives a registered model with its latest versions',
-      answer: async (given) => {
-        const model = await theModel(models, given.required('name'));
-        return { registered_model: await modelBody(models.sql, model) };
-      },
+      answer: (given) => modelAnswer(models, given.required('name')),
+    },
+    {
+      method: 'GET',
+      path: '/registered-models/search',
+      name: 'search-registered-models',
+      summary: 'Finds registered models by filter and order',
+      answer: (given) => searchModels(models.sql, given),
     },
     {
       method: ['POST', 'GET'],
       path: '/registered-models/get-latest-versions',
       name: 'get-latest-versions',
       summary: 'Gives the newest version of each stage',
+      answer: (given) => latestVersions(models, given),
+    },
+    {
+      method: 'PATCH',
+      path: '/registered-models/update',
+      name: 'update-registered-model',
+      summary: 'Changes the description of a registered model',
       answer: async (given) => {
-        const { name } = await theModel(models, given.required('name'));
-        const latest = await selectLatestVersions(models.sql, [name]);
-        return { model_versions: latest.map(versionJson) };
+        const name = given.required('name');
+        const description = checkDescription(given.text('description'));
+        await changeModel(models, name, async (tx) => {
+          if (description !== undefined) await models.changeDescription(tx, name, description);
+        });
+        return modelAnswer(models, name);
       },
     },
     {
       method: 'POST',
-      path: '/registered-models/alias',
-      name: 'set-registered-model-alias',
-      summary: 'Points an alias at a version',
+      path: '/registered-models/rename',
+      name: 'rename-registered-model',
+      summary: 'Gives a registered model another name',
       answer: async (given) => {
         const name = given.required('name');
-        const alias = checkAlias(given.required('alias'));
-        const version = given.version();
-        await models.transaction(async (tx) => {
-          if (!(await models.lockModel(tx, name))) throw modelNotThere(name);
-          if (!(await models.findVersion(name, version, tx))) throw versionNotThere(name, version);
-          await models.setAlias(tx, name, alias, version);
-        });
+        const newName = checkModelName(given.required('new_name'), 'new_name');
+        await takingName(newName, () =>
+          changeModel(models, name, (tx) => models.renameModel(tx, name, newName)),
+        );
+        return modelAnswer(models, newName);
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/registered-models/delete',
+      name: 'delete-registered-model',
+      summary: 'Deletes a registered model with its versions',
+      answer: async (given) => {
+        const name = given.required('name');
+        await changeModel(models, name, (tx) => models.deleteModel(tx, name));
         return {};
       },
     },
     {
-      method: 'GET',
-      path: '/registered-models/alias',
-      name: 'get-model-version-by-alias',
-      summary: 'Gives the version an alias points at',
+      method: 'POST',
+      path: '/registered-models/set-tag',
+      name: 'set-registered-model-tag',
+      summary: 'Sets a tag of a registered model',
       answer: async (given) => {
-        const model = await theModel(models, given.required('name'));
-        const alias = given.required('alias');
-        const version = model.aliases.find((known) => known.alias === alias)?.version;
-        const found = version && (await models.findVersion(model.name, version));
-        if (!found) throw refused(`Registered model alias ${alias} not found.`, 'alias');
-        return { model_version: versionJson(found) };
+        const name = given.required('name');
+        const tag = checkTag({ key: given.required('key'), value: given.text('value') ?? '' });
+        await changeModel(models, name, (tx) => models.setModelTag(tx, name, tag));
+        return {};
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/registered-models/delete-tag',
+      name: 'delete-registered-model-tag',
+      summary: 'Removes a tag of a registered model',
+      answer: async (given) => {
+        const name = given.required('name');
+        const key = checkTagKey(given.required('key'));
+        await changeModel(models, name, (tx) => models.deleteModelTag(tx, name, key));
+        return {};
       },
     },
   ];
 }
 
-async function theModel(models: ModelStore, name: string, query?: Query): Promise<ModelRow> {
-  const model = await models.findModel(name, query);
+async function modelAnswer(models: ModelStore, name: string): Promise<object> {
+  const model = await models.findModel(name);
   if (!model) throw modelNotThere(name);
-  return model;
+  const latest = await selectLatestVersions(models.sql, [name]);
+  return { registered_model: modelJson(model, latest) };
 }
 
-async function modelBody(query: Query, model: ModelRow): Promise<object> {
-  return modelJson(model, await selectLatestVersions(query, [model.name]));
-}
-
-/** Two created it at the same moment. */
-function isTaken(error: unknown): boolean {
-  return (
-    error instanceof AppError &&
-    error.code === 'conflict' &&
-    error.details?.['constraint'] === 'models_pkey'
-  );
+async function latestVersions(models: ModelStore, given: Parameters): Promise<object> {
+  const stages = given.texts('stages').map((stage) => stageOf(stage));
+  const { name } = await modelOf(models, given);
+  const latest = await selectLatestVersions(models.sql, [name]);
+  const wanted = latest.filter(({ stage }) => stages.length === 0 || stages.includes(stage));
+  return { model_versions: wanted.map(versionJson) };
 }

@@ -4,152 +4,148 @@ import type { Peers } from '@flywheel/http';
 import type { PublicObjects } from '@flywheel/runtime';
 import { readArtifactFolder } from '../models/artifact-folder.ts';
 import type { ArtifactFolder } from '../models/artifact-folder.ts';
+import type { Tag } from '../models/model-rows.ts';
 import type { ModelStore } from '../models/model-store.ts';
-import { notThere, refused } from './mlflow-errors.ts';
+import { notThere, refused, versionNotThere } from './mlflow-errors.ts';
+import { absolutePathNeeded, checkElsewhere, isPlainPath, localPath } from './source-rules.ts';
 
+export type SourceParts = {
+  models: ModelStore;
+  peers: Pick<Peers, 'call'>;
+  objects: PublicObjects;
+};
 export type SourceRequest = {
   source: string;
   run: string | undefined;
   loggedModel: string | undefined;
-  isPrompt: boolean;
+  tags: readonly Tag[];
 };
 export type ResolvedSource = {
   run: string | undefined;
   loggedModel: string | undefined;
+  /** Where clients download the files from. */
+  location: string;
   folder: ArtifactFolder;
 };
-type Parts = { peers: Peers; objects: PublicObjects; models: ModelStore };
+
+const RUN_AND_PATH = /^\/*([^/]+)(?:\/+(.*))?$/s;
 
 /**
- * What a version is made of. Sources within the platform are read and digested file by file. A source elsewhere is
- * kept as it is told: a version of it can be registered, never deployed.
+ * What a version is made of. Sources within the platform are read and digested file by file. A source elsewhere (also
+ * a run that our tracking does not know) is kept as it is told: a version of it can be registered, never deployed.
  */
-export async function resolveSource(parts: Parts, request: SourceRequest): Promise<ResolvedSource> {
-  const { source, run, loggedModel } = request;
-  const as = { run, loggedModel };
-  if (request.isPrompt) return { ...as, folder: withoutFiles(source) };
-  const [, scheme = '', rest = ''] = /^([a-zA-Z][\w+.-]*):(.*)$/s.exec(source) ?? [];
+export async function resolveSource(
+  parts: SourceParts,
+  request: SourceRequest,
+): Promise<ResolvedSource> {
+  const { source, tags } = request;
+  if (tags.some(({ key, value }) => key === 'mlflow.prompt.is_prompt' && value === 'true'))
+    return elsewhere(request, tags.find(({ key }) => key === 'mlflow.prompt.text')?.value);
+  const [, scheme = '', rest = ''] = /^([a-z][a-z\d+.-]*):(.*)$/is.exec(source) ?? [];
   switch (scheme.toLowerCase()) {
     case 'mlflow-artifacts':
-      return { ...as, folder: await read(parts, source, source) };
+      return fromArtifacts(parts, request, source);
     case 'runs':
       return fromRun(parts, request, rest);
     case 'models':
-      return fromModel(parts, request, rest);
+      return fromModel(parts, request, rest.replace(/^\/+/, ''));
     case '':
     case 'file':
       throw localPath(source);
     default:
-      return { ...as, folder: elsewhere(source) };
+      checkElsewhere(source);
+      return elsewhere(request, source);
   }
 }
 
-/** Where clients download a version from. */
-export function downloadUri(version: { folder: string; source: string }): string {
-  return version.folder === ''
-    ? version.source
-    : version.folder.replace(/^tracking\/artifacts\//, 'mlflow-artifacts:/');
+async function fromArtifacts(
+  { objects }: SourceParts,
+  { source, run, loggedModel }: SourceRequest,
+  artifactUri: string,
+): Promise<ResolvedSource> {
+  const folder = tracking.artifactObjectKey(artifactUri);
+  if (folder === undefined || !isPlainPath(folder)) throw absolutePathNeeded(source);
+  const location = folder.replace(/^tracking\/artifacts\//, 'mlflow-artifacts:/');
+  return { run, loggedModel, location, folder: await readArtifactFolder(objects, folder) };
 }
 
 async function fromRun(
-  parts: Parts,
-  { source, run, loggedModel }: SourceRequest,
+  parts: SourceParts,
+  request: SourceRequest,
   rest: string,
 ): Promise<ResolvedSource> {
-  const [, id = '', path = ''] = /^\/*([^/]+)\/?(.*)$/s.exec(rest) ?? [];
-  if (id === '') throw invalidSource(source, 'A run is told as runs:/<run_id>/<path>.');
-  const { artifact_uri } = await askForRun(parts, id);
-  const uri = `${artifact_uri.replace(/\/+$/, '')}/${path}`;
-  return { run: run ?? id, loggedModel, folder: await read(parts, uri, source) };
-}
-
-async function askForRun({ peers }: Parts, id: string): Promise<{ artifact_uri: string }> {
-  try {
-    return (await peers.call(mlflow.mlflowGetRun, { query: { run_id: id } })).run.info;
-  } catch (error) {
-    if (isUnknown(error)) throw notThere(`Run with id=${id} not found`);
-    throw error;
-  }
+  const { source } = request;
+  const [, id = '', path = ''] = RUN_AND_PATH.exec(rest) ?? [];
+  if (id === '' || (path !== '' && !isPlainPath(path.replace(/\/+$/, ''))))
+    throw absolutePathNeeded(source);
+  const known = await unlessUnknown(() =>
+    parts.peers.call(mlflow.mlflowGetRun, { query: { run_id: id } }),
+  );
+  if (!known) return elsewhere(request, source);
+  const uri = `${known.run.info.artifact_uri.replace(/\/+$/, '')}/${path}`;
+  return fromArtifacts(parts, { ...request, run: request.run ?? id }, uri);
 }
 
 /** `models:/m-<id>` is a logged model, `models:/<name>/<version>` a version whose files this one shares. */
 async function fromModel(
-  parts: Parts,
-  { source, run, loggedModel }: SourceRequest,
-  rest: string,
+  parts: SourceParts,
+  request: SourceRequest,
+  path: string,
 ): Promise<ResolvedSource> {
-  const [name = '', version, ...more] = rest.replace(/^\/+/, '').split('/');
-  if (more.length === 0 && version === undefined && name.startsWith('m-')) {
-    const info = await askForLoggedModel(parts, name);
-    return {
-      run: run ?? info.source_run_id,
-      loggedModel: loggedModel ?? name,
-      folder: await read(parts, info.artifact_uri, source),
-    };
-  }
-  if (more.length > 0 || version === undefined || !/^\d+$/.test(version))
-    throw invalidSource(source, 'A model is told as models:/<name>/<version> or models:/m-<id>.');
+  const { source, run, loggedModel } = request;
+  if (/^m-[^/@]+$/.test(path)) return fromLoggedModel(parts, request, path);
+  const [, name = '', version = ''] = /^([^/]+)\/(\d{1,10})$/.exec(path) ?? [];
+  if (name === '')
+    throw refused(
+      `Invalid model version source: '${source}'. A model is told as models:/<name>/<version> or models:/m-<id>.`,
+      'source',
+    );
   const copied = await parts.models.findVersion(name, Number(version));
-  if (!copied) throw notThere(`Model Version (name=${name}, version=${version}) not found`);
-  const { folder, files, digest, onnx } = copied;
-  return { run, loggedModel, folder: { folder, files, digest, onnx } };
+  if (!copied) throw versionNotThere(name, version);
+  const { location, folder, files, digest, onnx } = copied;
+  return {
+    run: run ?? copied.run ?? undefined,
+    loggedModel: loggedModel ?? copied.logged_model ?? undefined,
+    location,
+    folder: { folder, files, digest, onnx },
+  };
 }
 
-async function askForLoggedModel({ peers }: Parts, id: string) {
+async function fromLoggedModel(
+  parts: SourceParts,
+  request: SourceRequest,
+  id: string,
+): Promise<ResolvedSource> {
+  const known = await unlessUnknown(() =>
+    parts.peers.call(mlflow.mlflowGetLoggedModel, { params: { model_id: id } }),
+  );
+  if (!known) throw notThere(`Logged model with ID '${id}' not found.`);
+  const { artifact_uri, source_run_id } = known.model.info;
+  const run = request.run ?? (source_run_id === '' ? undefined : source_run_id);
+  const loggedModel = request.loggedModel ?? id;
+  return fromArtifacts(parts, { ...request, run, loggedModel }, artifact_uri);
+}
+
+/** Without files of ours: the digest is of the text that says what it is. */
+function elsewhere({ source, run, loggedModel }: SourceRequest, content = source): ResolvedSource {
+  const digest = sha256(`elsewhere\0${content}\n`);
+  return {
+    run,
+    loggedModel,
+    location: source,
+    folder: { folder: '', files: [], digest, onnx: null },
+  };
+}
+
+async function unlessUnknown<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
-    return (await peers.call(mlflow.mlflowGetLoggedModel, { params: { model_id: id } })).model.info;
+    return await ask();
   } catch (error) {
-    if (isUnknown(error)) throw notThere(`Logged model with ID '${id}' not found.`);
+    if (
+      error instanceof AppError &&
+      (error.code === 'not_found' || error.code === 'invalid_argument')
+    )
+      return undefined;
     throw error;
   }
-}
-
-async function read(
-  { objects }: Parts,
-  artifactUri: string,
-  source: string,
-): Promise<ArtifactFolder> {
-  const folder = tracking.artifactObjectKey(artifactUri);
-  if (folder === undefined || !isPlainPath(folder)) throw relativePath(source);
-  return readArtifactFolder(objects, folder);
-}
-
-/** Whatever decodes it later, a path that climbs is never followed. */
-function isPlainPath(folder: string): boolean {
-  return (
-    !/%2e|%2f|%5c|\\|[#?]/i.test(folder) &&
-    folder.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
-  );
-}
-
-function elsewhere(source: string): ArtifactFolder {
-  if (/(^|[/\\])\.\.?([/\\?#]|$)/.test(source) || /%2e|%2f|%5c|%23/i.test(source))
-    throw relativePath(source);
-  return withoutFiles(source);
-}
-
-function withoutFiles(source: string): ArtifactFolder {
-  return { folder: '', files: [], digest: sha256(`elsewhere\0${source}\n`), onnx: null };
-}
-
-function isUnknown(error: unknown): boolean {
-  return error instanceof AppError && error.status < 500;
-}
-
-function invalidSource(source: string, why: string): AppError {
-  return refused(`Invalid model version source: '${source}'. ${why}`, 'source');
-}
-
-function localPath(source: string): AppError {
-  return invalidSource(
-    source,
-    'To use a local path as a model version source, the files have to be logged to the run first: the server cannot see the paths of its clients.',
-  );
-}
-
-function relativePath(source: string): AppError {
-  return invalidSource(
-    source,
-    'If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative path references present.',
-  );
 }

@@ -1,43 +1,35 @@
 import { AppError } from '@flywheel/core';
 import type { Clock } from '@flywheel/core';
-import { registry } from '@flywheel/contracts';
-import type { EventData } from '@flywheel/contracts';
+import type { registry } from '@flywheel/contracts';
 import type { Outbox, SqlTransaction } from '@flywheel/kafka';
 import type { Sql } from '@flywheel/storage';
-import { recordAudit } from '../audit.ts';
-import type { ArtifactFolder } from './artifact-folder.ts';
+import { ChangeLog } from './change-log.ts';
 import { describeVersion } from './describe-version.ts';
 import { selectModels, selectVersions } from './model-rows.ts';
 import type { ModelRow, Query, Tag, VersionRow } from './model-rows.ts';
+import { refuseServed } from './served-versions.ts';
+import { VersionStore } from './version-store.ts';
 
-export type NewVersion = {
-  model: string;
-  source: string;
-  run: string | undefined;
-  runLink?: string | undefined;
-  loggedModel?: string | undefined;
-  description: string | undefined;
-  tags: readonly Tag[];
-  folder: ArtifactFolder;
-};
-type Change = EventData<typeof registry.modelVersionChanged>['change'];
+const MAX_INT = 2 ** 31 - 1;
 
-/** Models, their numbered versions, aliases and tags. Everything that changes is an event and an audit entry. */
+/**
+ * Models with their tags and aliases. Whatever changes a model or a version of it holds the model's lock (`lockModel`),
+ * so that changes of one model follow one another. Everything that changes is an audit entry and, where a version
+ * looks different afterwards, an event.
+ */
 export class ModelStore {
   readonly sql: Sql;
-  readonly #outbox: Outbox;
-  readonly #clock: Clock;
+  readonly versions: VersionStore;
+  readonly #log: ChangeLog;
 
   constructor(options: { sql: Sql; outbox: Outbox; clock: Clock }) {
     this.sql = options.sql;
-    this.#outbox = options.outbox;
-    this.#clock = options.clock;
+    this.#log = new ChangeLog(options);
+    this.versions = new VersionStore(this.#log);
   }
 
-  async transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    const result = await this.sql.transaction(work);
-    this.#outbox.wake();
-    return result;
+  transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    return this.#log.transaction(work);
   }
 
   async findModel(name: string, query: Query = this.sql): Promise<ModelRow | undefined> {
@@ -50,29 +42,90 @@ export class ModelStore {
     return rows.length > 0;
   }
 
+  /** Keeps the model as it is until the transaction ends; others may do the same at that time. */
+  async holdModel(tx: SqlTransaction, name: string): Promise<void> {
+    await tx.query('select 1 from models where name = $1 for share', [name]);
+  }
+
   /** A `conflict` if the name is taken. Where the name was used before, numbers go on from there. */
   async createModel(
     tx: SqlTransaction,
     model: { name: string; description: string | undefined; tags: readonly Tag[] },
   ): Promise<void> {
-    const now = this.#clock.nowMs();
     await tx.query(
       `insert into models (name, description, created_ms, updated_ms, next_version) values ($1, $2, $3, $3,
          coalesce((select next_version from spent_numbers where name = $1), 1))`,
-      [model.name, model.description ?? null, now],
+      [model.name, model.description ?? null, this.#log.nowMs()],
     );
-    for (const tag of model.tags) await setModelTag(tx, model.name, tag);
-    await this.#audit(tx, 'create-model', model.name);
+    for (const tag of model.tags) await this.#putTag(tx, model.name, tag);
+    await this.#log.audit(tx, 'create-model', model.name);
   }
 
+  async changeDescription(tx: SqlTransaction, name: string, description: string): Promise<void> {
+    await tx.query('update models set description = $2, updated_ms = $3 where name = $1', [
+      name,
+      description,
+      this.#log.nowMs(),
+    ]);
+    await this.#log.audit(tx, 'describe-model', name);
+  }
+
+  /** A `conflict` if the new name is taken or an endpoint serves a version under the old one. */
+  async renameModel(tx: SqlTransaction, name: string, newName: string): Promise<void> {
+    await refuseServed(tx, { model: name });
+    const before = await this.#liveVersions(tx, name);
+    for (const row of before) await this.#log.announceRow(tx, row, 'deleted');
+    await this.#spendNumbers(tx, name);
+    await tx.query(
+      `update models set name = $2, updated_ms = $3, next_version = greatest(next_version,
+         coalesce((select next_version from spent_numbers where name = $2), 1)) where name = $1`,
+      [name, newName, this.#log.nowMs()],
+    );
+    await this.#log.audit(tx, 'rename-model', name, { newName });
+    for (const row of await this.#liveVersions(tx, newName))
+      await this.#log.announceRow(tx, row, 'registered');
+  }
+
+  /** Numbers stay spent: who takes the name later goes on counting. A `conflict` if an endpoint serves a version. */
+  async deleteModel(tx: SqlTransaction, name: string): Promise<void> {
+    await refuseServed(tx, { model: name });
+    const rows = await this.#liveVersions(tx, name);
+    await this.#spendNumbers(tx, name);
+    await tx.query('delete from models where name = $1', [name]);
+    await this.#log.audit(tx, 'delete-model', name, { versions: rows.map((row) => row.version) });
+    for (const row of rows) await this.#log.announceRow(tx, { ...row, aliases: [] }, 'deleted');
+  }
+
+  async setModelTag(tx: SqlTransaction, name: string, tag: Tag): Promise<void> {
+    await this.#putTag(tx, name, tag);
+    await this.#log.audit(tx, 'set-model-tag', name, { key: tag.key });
+  }
+
+  async deleteModelTag(tx: SqlTransaction, name: string, key: string): Promise<void> {
+    await tx.query('delete from model_tags where model = $1 and key = $2', [name, key]);
+    await this.#log.audit(tx, 'delete-model-tag', name, { key });
+  }
+
+  /** Points the alias at the version, away from any other. */
   async setAlias(tx: SqlTransaction, name: string, alias: string, version: number): Promise<void> {
+    const before = await this.#versionOf(tx, name, alias);
     await tx.query(
       'insert into aliases (model, alias, version) values ($1, $2, $3) on conflict (model, alias) do update set version = excluded.version',
       [name, alias, version],
     );
     await this.#touch(tx, name);
-    await this.#audit(tx, 'set-alias', `${name}/${version}`, { alias });
-    await this.#announce(tx, name, version, 'aliased');
+    await this.#log.audit(tx, 'set-alias', `${name}/${version}`, { alias });
+    const changed = before === undefined ? [version] : [before, version];
+    await this.#log.announce(tx, name, changed, 'aliased');
+  }
+
+  async deleteAlias(tx: SqlTransaction, name: string, alias: string): Promise<void> {
+    const before = await this.#versionOf(tx, name, alias);
+    if (before === undefined) return;
+    await tx.query('delete from aliases where model = $1 and alias = $2', [name, alias]);
+    await this.#touch(tx, name);
+    await this.#log.audit(tx, 'delete-alias', `${name}/${before}`, { alias });
+    await this.#log.announce(tx, name, [before], 'aliased');
   }
 
   async findVersion(
@@ -81,53 +134,23 @@ export class ModelStore {
     query: Query = this.sql,
   ): Promise<VersionRow | undefined> {
     if (!Number.isInteger(version) || version < 1 || version > MAX_INT) return undefined;
-    const rest = {
-      text: 'where v.model = $1 and v.version = $2 and not v.is_deleted',
-      values: [name, version],
-    };
-    return (await selectVersions(query, rest))[0];
+    const text = 'where v.model = $1 and v.version = $2 and not v.is_deleted';
+    return (await selectVersions(query, { text, values: [name, version] }))[0];
+  }
+
+  /** The highest number among the live versions. */
+  async newestVersion(name: string): Promise<number | undefined> {
+    const [row] = await this.sql.query<{ version: number | null }>(
+      'select max(version) as version from versions where model = $1 and not is_deleted',
+      [name],
+    );
+    return row?.version ?? undefined;
   }
 
   /** Every version, for the list of our own API. */
   async allVersions(): Promise<VersionRow[]> {
-    return selectVersions(this.sql, {
-      text: 'where not v.is_deleted order by v.model, v.version desc',
-      values: [],
-    });
-  }
-
-  /** Takes the next number of the model, which is never given again; `undefined` if there is no such model. */
-  async createVersion(tx: SqlTransaction, wanted: NewVersion): Promise<VersionRow | undefined> {
-    const now = this.#clock.nowMs();
-    const [taken] = await tx.query<{ version: number }>(
-      'update models set next_version = next_version + 1, updated_ms = $2 where name = $1 returning next_version - 1 as version',
-      [wanted.model, now],
-    );
-    if (!taken) return undefined;
-    const { version } = taken;
-    const { folder, files, digest, onnx } = wanted.folder;
-    await tx.query(
-      `insert into versions (model, version, source, folder, run, run_link, logged_model, description, digest, files,
-         onnx, created_ms, updated_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`,
-      [
-        wanted.model,
-        version,
-        wanted.source,
-        folder,
-        wanted.run ?? null,
-        wanted.runLink ?? null,
-        wanted.loggedModel ?? null,
-        wanted.description ?? null,
-        digest,
-        JSON.stringify(files),
-        onnx,
-        now,
-      ],
-    );
-    for (const tag of wanted.tags) await setVersionTag(tx, wanted.model, version, tag);
-    await this.#audit(tx, 'register-version', `${wanted.model}/${version}`, { digest });
-    await this.#announce(tx, wanted.model, version, 'registered');
-    return this.findVersion(wanted.model, version, tx);
+    const text = 'where not v.is_deleted order by v.model collate "C", v.version desc';
+    return selectVersions(this.sql, { text, values: [] });
   }
 
   async describeVersion(name: string, version: number): Promise<registry.ModelVersion> {
@@ -139,63 +162,36 @@ export class ModelStore {
     return describeVersion(row);
   }
 
+  #liveVersions(tx: SqlTransaction, name: string): Promise<VersionRow[]> {
+    const text = 'where v.model = $1 and not v.is_deleted order by v.version';
+    return selectVersions(tx, { text, values: [name] });
+  }
+
+  async #versionOf(tx: SqlTransaction, name: string, alias: string): Promise<number | undefined> {
+    const [row] = await tx.query<{ version: number }>(
+      'select version from aliases where model = $1 and alias = $2',
+      [name, alias],
+    );
+    return row?.version;
+  }
+
+  async #putTag(tx: SqlTransaction, name: string, { key, value }: Tag): Promise<void> {
+    await tx.query(
+      'insert into model_tags (model, key, value) values ($1, $2, $3) on conflict (model, key) do update set value = excluded.value',
+      [name, key, value],
+    );
+  }
+
+  async #spendNumbers(tx: SqlTransaction, name: string): Promise<void> {
+    await tx.query(
+      `insert into spent_numbers (name, next_version) select name, next_version from models where name = $1
+       on conflict (name) do update set next_version = greatest(spent_numbers.next_version, excluded.next_version)`,
+      [name],
+    );
+  }
+
   async #touch(tx: SqlTransaction, name: string): Promise<void> {
-    await tx.query('update models set updated_ms = $2 where name = $1', [
-      name,
-      this.#clock.nowMs(),
-    ]);
+    const now = this.#log.nowMs();
+    await tx.query('update models set updated_ms = $2 where name = $1', [name, now]);
   }
-
-  async #audit(
-    tx: SqlTransaction,
-    action: string,
-    subject: string,
-    details: Record<string, unknown> = {},
-  ): Promise<void> {
-    await recordAudit({ outbox: this.#outbox, clock: this.#clock }, tx, {
-      actor: 'api',
-      action,
-      subject,
-      details,
-    });
-  }
-
-  /** Tells the version's state as an event of the transaction. */
-  async #announce(
-    tx: SqlTransaction,
-    name: string,
-    version: number,
-    change: Change,
-  ): Promise<void> {
-    const [row] = await selectVersions(tx, {
-      text: 'where v.model = $1 and v.version = $2',
-      values: [name, version],
-    });
-    if (row)
-      await this.#outbox.add(tx, registry.modelVersionChanged, {
-        change,
-        version: describeVersion(row),
-      });
-  }
-}
-
-const MAX_INT = 2 ** 31 - 1;
-
-async function setModelTag(tx: Query, name: string, { key, value }: Tag): Promise<void> {
-  await tx.query(
-    'insert into model_tags (model, key, value) values ($1, $2, $3) on conflict (model, key) do update set value = excluded.value',
-    [name, key, value],
-  );
-}
-
-async function setVersionTag(
-  tx: Query,
-  name: string,
-  version: number,
-  { key, value }: Tag,
-): Promise<void> {
-  await tx.query(
-    'insert into version_tags (model, version, key, value) values ($1, $2, $3, $4) on conflict (model, version, key) do update set value = excluded.value',
-    [name, version, key, value],
-  );
 }
