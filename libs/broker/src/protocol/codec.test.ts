@@ -75,6 +75,30 @@ describe('a codec', () => {
     );
   });
 
+  it('loses no byte where the frame outgrows its room, whatever is written there', () => {
+    const value: Everything = {
+      ...{
+        tiny: -7,
+        short: -300,
+        int: 70_000,
+        long: 2 ** 40,
+        flag: true,
+        name: 'name',
+        note: null,
+      },
+      ...{ blob: Buffer.from('blob'), list: [1, 2, 3], maybe: ['a', 'b'], added: 9, removed: '' },
+      batches: [Buffer.from('batch')],
+    };
+    for (let length = 440; length < 520; length++) {
+      const to = new Writer();
+      bytes.write(to, Buffer.alloc(length, 1), 0);
+      everything.write(to, value, 2);
+      const from = new Reader(Buffer.concat(to.finish()), 4);
+      expect(bytes.read(from, 0)).toHaveLength(length);
+      expect(everything.read(from, 2)).toEqual({ ...value, removed: 'gone' });
+    }
+  });
+
   it('refuses any frame that is cut short instead of inventing values', () => {
     fc.assert(
       fc.property(values, fc.nat(), (value, cut) => {
