@@ -5,15 +5,20 @@ import type { LapClient } from './lap-client.ts';
 import type { LapNames } from './lap-names.ts';
 
 const HOUR_MS = 3_600_000;
-/** Simulated time moves in steps of this length. */
-const STEP_MS = HOUR_MS / 2;
-/** An outcome is known more than 90 minutes after its prediction: of two further steps all predictions are made. */
-const STEPS_AHEAD = 2;
+/** Outcomes wait in slots of this length for the moment they are known. */
+const SLOT_MS = HOUR_MS / 4;
 const CONCURRENCY = 16;
 const LATE_MINUTES = 15;
 const FEEDBACK_BATCH = 2000;
 
 type Asked = { flight: Flight; predictionId: string };
+
+/** Many small requests keep the platform busy while outcomes travel; few large ones rather wait for longer steps. */
+const paces = {
+  overlapping: { stepMs: 3 * SLOT_MS, stepsAhead: 1 },
+  inTurn: { stepMs: 6 * SLOT_MS, stepsAhead: 0 },
+} as const;
+export type Pace = keyof typeof paces;
 
 /** What a replay has seen; latencies in milliseconds, of every request. */
 export type ReplayCounts = {
@@ -28,7 +33,8 @@ export type ReplayCounts = {
  * Replays a month as live traffic in simulated time. A flight is asked for one hour before departure; its outcome is
  * reported once it is known. Before the requests of a step are sent, every outcome known by the end of the step is
  * in the online store (a read sees only what was known by its own prediction time), so that the values are exact.
- * An outcome is known at least 90 minutes after its prediction, so that reporting can run two steps ahead of asking.
+ * An outcome is known more than 90 minutes after its prediction: steps may be that long, or half as long with the
+ * outcomes of the next step reported while the requests of this one are answered.
  */
 export class Replay {
   readonly counts: ReplayCounts = {
@@ -45,19 +51,21 @@ export class Replay {
   readonly #client: LapClient;
   readonly #names: LapNames;
   #rowsPerRequest = 1;
+  #stepMs = SLOT_MS;
+  #stepsAhead = 0;
   #nowMs: number;
   #asking: Lookahead | undefined;
-  /** Flights that were asked and whose outcome is not reported yet, by the step in which it becomes known. */
+  /** Flights that were asked and whose outcome is not reported yet, by the slot in which it becomes known. */
   readonly #awaiting = new Map<number, Asked[]>();
-  #reportedSteps: number;
-  /** By step, in order. */
+  #reportedSlots: number;
+  /** By slot, in order. */
   readonly #reports = new Map<number, Promise<void>>();
 
   constructor(options: { client: LapClient; names: LapNames; startMs: number }) {
     this.#client = options.client;
     this.#names = options.names;
     this.#nowMs = options.startMs;
-    this.#reportedSteps = stepOf(options.startMs);
+    this.#reportedSlots = slotOf(options.startMs);
   }
 
   get nowMs(): number {
@@ -65,16 +73,18 @@ export class Replay {
   }
 
   /** Takes the flights that are asked for from now on. */
-  load(flights: AsyncIterable<Flight>, options: { rowsPerRequest: number }): void {
+  load(flights: AsyncIterable<Flight>, options: { rowsPerRequest: number; pace: Pace }): void {
     this.#asking = new Lookahead(flights);
     this.#rowsPerRequest = options.rowsPerRequest;
+    this.#stepMs = paces[options.pace].stepMs;
+    this.#stepsAhead = paces[options.pace].stepsAhead;
   }
 
-  /** Moves simulated time to `untilMs`. While the requests of a step are answered, the outcomes of the next two are reported. */
+  /** Moves simulated time to `untilMs`. */
   async moveTo(untilMs: number, onStep: (counts: ReplayCounts) => void): Promise<void> {
     while (this.#nowMs < untilMs) {
-      const endMs = Math.min(this.#nowMs + STEP_MS, untilMs);
-      this.#report(endMs + STEPS_AHEAD * STEP_MS);
+      const endMs = Math.min(this.#nowMs + this.#stepMs, untilMs);
+      this.#report(endMs + this.#stepsAhead * this.#stepMs);
       await this.#reportedBy(endMs);
       await this.#ask(endMs);
       this.#nowMs = endMs;
@@ -84,35 +94,37 @@ export class Replay {
 
   /** Reports what is still to come after the last request, in the order in which it becomes known. */
   async reportTheRest(): Promise<void> {
-    const last = Math.max(this.#reportedSteps, ...this.#awaiting.keys());
-    this.#report((last + 1) * STEP_MS);
-    await this.#reportedBy((last + 1) * STEP_MS);
+    const last = Math.max(this.#reportedSlots, ...this.#awaiting.keys());
+    this.#report((last + 1) * SLOT_MS);
+    await this.#reportedBy((last + 1) * SLOT_MS);
   }
 
-  /** Starts to report what becomes known before `untilMs`, step by step; what was started before goes first. */
+  /** Starts to report what becomes known before `untilMs`, all of it together; what was started before goes first. */
   #report(untilMs: number): void {
-    const until = stepOf(untilMs - 1);
-    for (let step = this.#reportedSteps; step <= until; step++) {
-      const due = this.#awaiting.get(step) ?? [];
-      this.#awaiting.delete(step);
-      const reported = due.length === 0 ? Promise.resolve() : this.#reportStep(due);
-      reported.catch(() => undefined); // told to whoever waits for the step
-      this.#reports.set(step, reported);
+    const until = slotOf(untilMs - 1);
+    const due: Asked[] = [];
+    for (let slot = this.#reportedSlots; slot <= until; slot++) {
+      due.push(...(this.#awaiting.get(slot) ?? []));
+      this.#awaiting.delete(slot);
     }
-    this.#reportedSteps = Math.max(this.#reportedSteps, until + 1);
+    this.#reportedSlots = Math.max(this.#reportedSlots, until + 1);
+    if (due.length === 0) return;
+    const reported = this.#reportOutcomes(due);
+    reported.catch(() => undefined); // told to whoever waits for it
+    this.#reports.set(until, reported);
   }
 
   /** Waits until everything known before `untilMs` is in the online store. */
   async #reportedBy(untilMs: number): Promise<void> {
-    const until = stepOf(untilMs - 1);
-    for (const [step, reported] of this.#reports) {
-      if (step > until) break;
+    const until = slotOf(untilMs - 1);
+    for (const [slot, reported] of this.#reports) {
+      if (slot > until) break;
       await reported;
-      this.#reports.delete(step);
+      this.#reports.delete(slot);
     }
   }
 
-  async #reportStep(due: Asked[]): Promise<void> {
+  async #reportOutcomes(due: Asked[]): Promise<void> {
     due.sort((left, right) => left.flight.knownAtMs - right.flight.knownAtMs);
     for (let start = 0; start < due.length; start += FEEDBACK_BATCH)
       await this.#sendFeedback(due.slice(start, start + FEEDBACK_BATCH));
@@ -189,10 +201,10 @@ export class Replay {
       for (const [index, flight] of flights.entries()) {
         const predictionId = String(ids[index]);
         this.predictionIds.add(predictionId);
-        const step = stepOf(flight.knownAtMs);
-        const waiting = this.#awaiting.get(step);
+        const slot = Math.max(slotOf(flight.knownAtMs), this.#reportedSlots);
+        const waiting = this.#awaiting.get(slot);
         if (waiting) waiting.push({ flight, predictionId });
-        else this.#awaiting.set(step, [{ flight, predictionId }]);
+        else this.#awaiting.set(slot, [{ flight, predictionId }]);
       }
       this.counts.rows += flights.length;
     } catch (error) {
@@ -203,8 +215,8 @@ export class Replay {
   }
 }
 
-function stepOf(timeMs: number): number {
-  return Math.floor(timeMs / STEP_MS);
+function slotOf(timeMs: number): number {
+  return Math.floor(timeMs / SLOT_MS);
 }
 
 function inputsOf(flights: readonly Flight[]) {

@@ -27,7 +27,10 @@ function tell(stand: Stand, total: number): (counts: Replay['counts']) => void {
 /** Step 7: the first days of May as live requests, with features joined online and the shadow on the log. */
 export async function serve(stand: Stand & { flights: FlightData }): Promise<{ facts: Facts }> {
   const total = await stand.flights.count('may');
-  stand.replay.load(stand.flights.replay('may', 'date'), { rowsPerRequest: 1 });
+  stand.replay.load(stand.flights.replay('may', 'date'), {
+    rowsPerRequest: 1,
+    pace: 'overlapping',
+  });
   await stand.replay.moveTo(day(FIRST_LOOK_DAY), tell(stand, total));
   const { requests, failed, firstFailure } = stand.replay.counts;
   ensure(

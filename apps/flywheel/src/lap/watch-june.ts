@@ -31,7 +31,7 @@ export async function watchJune(
 ): Promise<{ facts: Facts; alerts: monitor.Alert[]; comparison: monitor.Comparison }> {
   const total = await flights.count('june');
   const before = { ...replay.counts };
-  replay.load(flights.replay('june', 'date'), { rowsPerRequest: ROWS_PER_REQUEST });
+  replay.load(flights.replay('june', 'date'), { rowsPerRequest: ROWS_PER_REQUEST, pace: 'inTurn' });
   await replay.moveTo(Date.parse('2001-06-30T23:30:00Z'), (counts) =>
     progress.update(counts.rows - before.rows, total, 'rows'),
   );
