@@ -1,5 +1,5 @@
 import { invalid } from '@flywheel/core';
-import { applyBins, binTable, GROUP_SIZE, type BinnedTable } from './binned-table.ts';
+import { applyBins, placeTableBins, type BinnedTable } from './binned-table.ts';
 import { checkBoostingParams, type BoostingParams } from './boosting-params.ts';
 import { drawUnit, drawWord, randomKey } from './counter-random.ts';
 import { log } from './deterministic-math.ts';
@@ -9,7 +9,7 @@ import { LogLossGradients } from './gradients.ts';
 import { TreeGrower } from './grow-tree.ts';
 import { areaUnderCurve, meanLogLoss } from './metrics.ts';
 import type { GradientBoostingModel } from './model.ts';
-import type { NodeSums } from './split.ts';
+import type { NodeSums } from './histogram.ts';
 import {
   checkBothClasses,
   checkSameFeatures,
@@ -20,6 +20,7 @@ import {
 } from './training-table.ts';
 import type { TrainingHooks, TrainingProgress } from './training-progress.ts';
 import { isOrderFree, joinTrees, type Tree } from './tree-ensemble.ts';
+import { TreeMemory, type TreeMemorySize } from './tree-memory.ts';
 
 /**
  * Leaf values are multiples of 2^-18 (an error of 2e-6 in log-odds at most), so that float32 sums of them below 64 are
@@ -93,9 +94,12 @@ class Boosting {
     this.#params = params;
     this.#seed = seed;
     this.#base = baseMargin(table, params);
-    this.#binned = binTable(table, params.maxBins, seed);
-    this.#grower = new TreeGrower(this.#binned, params);
-    this.#gradients = new LogLossGradients(table);
+    const memory = new TreeMemory(sizeOf(table, params));
+    const bins = placeTableBins(table, params.maxBins, seed);
+    this.#binned = applyBins(table, bins, memory.columns);
+    memory.packRecords();
+    this.#grower = new TreeGrower(memory, bins, params);
+    this.#gradients = new LogLossGradients(table, memory.gradients);
     this.#totalWeight = labelWeights(table).total;
     this.#allRows = Uint32Array.from({ length: table.rowCount }, (_, row) => row);
     this.#margins = new Float32Array(table.rowCount);
@@ -108,20 +112,18 @@ class Boosting {
   /** Grows the next tree; false when no tree can improve the model any more. A round's sample may yield no split. */
   addTree(): boolean {
     const { rowFraction, featureFraction, learningRate, l2 } = this.#params;
+    const margins = this.#margins;
     const isSampled = rowFraction < 1 || featureFraction < 1;
-    const { tree, leaves } = this.#grower.grow(
-      this.#gradients.pairs,
-      this.#sampleRows(),
-      this.#sampleFeatures(),
-      (sums) => leafValue(sums, learningRate, l2),
+    const { tree, leaves } = this.#grower.grow(this.#sampleRows(), this.#sampleFeatures(), (sums) =>
+      leafValue(sums, learningRate, l2),
     );
     if (leaves.length === 1 && !isSampled) return false;
     this.round++;
-    if (rowFraction < 1) addLeafValues(this.#margins, this.#binned, tree);
+    if (rowFraction < 1) addLeafValues(margins, this.#binned, tree);
     else
       for (const { node, rows } of leaves) {
         const value = tree.value[node] as number;
-        for (const row of rows) this.#margins[row] = (this.#margins[row] as number) + value;
+        for (const row of rows) margins[row] = (margins[row] as number) + value;
       }
     this.#validation?.add(tree);
     this.#trees.push(tree);
@@ -172,6 +174,12 @@ class Boosting {
   }
 }
 
+/** Every leaf that may still be split holds a histogram; one more is being filled. */
+function sizeOf({ rowCount, features }: TrainingTable, params: BoostingParams): TreeMemorySize {
+  const mostLeaves = Math.min(params.maxLeaves, Math.ceil(rowCount / params.minRowsPerLeaf));
+  return { rowCount, featureCount: features.length, histograms: mostLeaves + 1 };
+}
+
 /** A validation table and its margins so far. */
 class Validation {
   readonly #table: TrainingTable;
@@ -200,13 +208,12 @@ class Validation {
 }
 
 /** Adds, for every row, the value of its leaf. */
-function addLeafValues(sums: Float32Array, { groups }: BinnedTable, tree: Tree): void {
+function addLeafValues(sums: Float32Array, { columns }: BinnedTable, tree: Tree): void {
   const { feature, bin, left, right, missingLeft, value } = tree;
   for (let row = 0; row < sums.length; row++) {
     let node = 0;
     for (let split = feature[0] as number; split >= 0; split = feature[node] as number) {
-      const words = groups[Math.floor(split / GROUP_SIZE)] as Uint32Array;
-      const rowBin = ((words[row] as number) >>> (8 * (split % GROUP_SIZE))) & 255;
+      const rowBin = (columns[split] as Uint8Array)[row] as number;
       const goesLeft =
         rowBin === MISSING_BIN ? missingLeft[node] === 1 : rowBin <= (bin[node] as number);
       node = (goesLeft ? left[node] : right[node]) as number;

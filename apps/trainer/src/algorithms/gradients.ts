@@ -1,7 +1,7 @@
-import { exponentOf, powerOfTwo } from './deterministic-math.ts';
+import { exponentOf, log, powerOfTwo } from './deterministic-math.ts';
 import { complementOf, probabilityOf } from './logistic-link.ts';
-import { LogLossSum } from './metrics.ts';
 import type { TrainingTable } from './training-table.ts';
+import type { GradientRecords } from './tree-memory.ts';
 
 /** A float32 carries 24 bits exactly. */
 const GRADIENT_BITS = 24;
@@ -11,40 +11,67 @@ const HALF_INTEGER_ROUNDER = 6755399441055744;
  * Gradient p - y and hessian p (1 - p) of the log-loss, times the row's weight, for each row and iteration.
  * Both are rounded to multiples of 2^-24 of the largest weight (before and after weighting, so that an integer weight
  * is the same as so many rows): a float32 then holds them exactly, and float64 sums of up to 2^29 are exact in any order.
+ * Eight probabilities of at least 1e-38 are multiplied before one logarithm is taken.
  */
 export class LogLossGradients {
   readonly #label: Float32Array | Uint8Array;
   readonly #weight: Float32Array | undefined;
   readonly #rounder: number;
-  /** gradient at 2 * row, hessian at 2 * row + 1 */
-  readonly pairs: Float32Array;
+  readonly #records: GradientRecords;
 
-  constructor(table: TrainingTable) {
+  constructor(table: TrainingTable, records: GradientRecords) {
     this.#label = table.label;
     this.#weight = table.weight;
-    this.pairs = new Float32Array(2 * table.rowCount);
+    this.#records = records;
     this.#rounder = HALF_INTEGER_ROUNDER * gradientStep(table.weight);
   }
 
-  /** Recomputes all pairs from the margins and returns the weighted sum of the log-loss at these margins. */
+  /** Writes gradient and hessian of every record at these margins; returns the weighted sum of the log-loss there. */
   update(margins: Float32Array, base: number): number {
-    const { pairs } = this;
+    return this.#weight
+      ? this.#updateWeighted(margins, base, this.#weight)
+      : this.#updateEqual(margins, base);
+  }
+
+  #updateEqual(margins: Float32Array, base: number): number {
+    const { floats, stride, first } = this.#records;
     const label = this.#label;
-    const weight = this.#weight;
     const rounder = this.#rounder;
-    const loss = new LogLossSum();
-    for (let row = 0; row < margins.length; row++) {
+    let loss = 0;
+    let product = 1;
+    for (let row = 0, at = first; row < margins.length; row++, at += stride) {
       const margin = Math.fround((margins[row] as number) + base);
       const probability = probabilityOf(margin);
       const isPositive = label[row] === 1;
-      const rowWeight = weight ? (weight[row] as number) : 1;
-      loss.add(isPositive ? probability : complementOf(margin), rowWeight);
+      const gradient = isPositive ? probability - 1 : probability;
+      floats[at] = gradient + rounder - rounder;
+      floats[at + 1] = probability * (1 - probability) + rounder - rounder;
+      product *= isPositive ? probability : complementOf(margin);
+      if ((row & 7) === 7) {
+        loss -= log(product);
+        product = 1;
+      }
+    }
+    return loss - log(product);
+  }
+
+  #updateWeighted(margins: Float32Array, base: number, weight: Float32Array): number {
+    const { floats, stride, first } = this.#records;
+    const label = this.#label;
+    const rounder = this.#rounder;
+    let loss = 0;
+    for (let row = 0, at = first; row < margins.length; row++, at += stride) {
+      const margin = Math.fround((margins[row] as number) + base);
+      const probability = probabilityOf(margin);
+      const isPositive = label[row] === 1;
+      const rowWeight = weight[row] as number;
       const gradient = (isPositive ? probability - 1 : probability) + rounder - rounder;
       const hessian = probability * (1 - probability) + rounder - rounder;
-      pairs[2 * row] = gradient * rowWeight + rounder - rounder;
-      pairs[2 * row + 1] = hessian * rowWeight + rounder - rounder;
+      floats[at] = gradient * rowWeight + rounder - rounder;
+      floats[at + 1] = hessian * rowWeight + rounder - rounder;
+      loss -= rowWeight * log(isPositive ? probability : complementOf(margin));
     }
-    return loss.total();
+    return loss;
   }
 }
 

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyBins, binTable } from './binned-table.ts';
+import { applyBins, placeTableBins } from './binned-table.ts';
 import { TreeGrower } from './grow-tree.ts';
 import { tableOf } from './synthetic-table.fixture.ts';
 import { leafOf, joinTrees } from './tree-ensemble.ts';
 import { rowAt } from './training-table.ts';
+import { TreeMemory } from './tree-memory.ts';
 
 const limits = {
   maxLeaves: 2,
@@ -15,11 +16,6 @@ const limits = {
   minGain: 0,
 };
 
-/** Gradients that are exact in float32; hessians are 1. */
-function pairsOf(gradients: readonly number[]): Float32Array {
-  return Float32Array.from(gradients.flatMap((gradient) => [gradient, 1]));
-}
-
 function grow(
   rows: readonly (readonly number[])[],
   gradients: readonly number[],
@@ -29,17 +25,25 @@ function grow(
     rows,
     rows.map(() => 0),
   );
-  const binned = binTable(table, 255, 1);
-  const grower = new TreeGrower(binned, { ...limits, ...given });
+  const memory = new TreeMemory({
+    rowCount: rows.length,
+    featureCount: table.features.length,
+    histograms: rows.length + 1,
+  });
+  const bins = placeTableBins(table, 255, 1);
+  applyBins(table, bins, memory.columns);
+  memory.packRecords();
+  const { floats, stride, first } = memory.gradients;
+  gradients.forEach((gradient, row) => floats.set([gradient, 1], row * stride + first));
+  const grower = new TreeGrower(memory, bins, { ...limits, ...given });
   const features = table.features.map((_, index) => index);
   const all = Uint32Array.from(rows, (_, row) => row);
   const grown = grower.grow(
-    pairsOf(gradients),
     all,
     features,
     ({ gradient, hessian }) => -gradient / (hessian + limits.l2),
   );
-  return { ...grown, table, binned };
+  return { ...grown, table, bins };
 }
 
 const score = (gradients: readonly number[]) =>
@@ -144,10 +148,10 @@ describe('growing a tree', () => {
   });
 
   it('another table is binned by the same bounds', () => {
-    const { binned } = grow([[1], [3], [5]], [1, 0, -1]);
-    const other = applyBins(tableOf([[0], [2], [2.5], [9], [NaN]], [0, 0, 0, 0, 0]), binned.bins);
+    const { bins } = grow([[1], [3], [5]], [1, 0, -1]);
+    const other = applyBins(tableOf([[0], [2], [2.5], [9], [NaN]], [0, 0, 0, 0, 0]), bins);
 
-    expect([...other.groups[0]!].map((word) => word & 255)).toEqual([0, 0, 1, 2, 255]);
+    expect([...other.columns[0]!]).toEqual([0, 0, 1, 2, 255]);
     expect(other.hasMissing).toEqual([true]);
   });
 });

@@ -1,8 +1,14 @@
-import { GROUP_SIZE, type BinnedTable } from './binned-table.ts';
-import { MISSING_BIN } from './feature-bins.ts';
-import { fillGroup, newHistogram, subtractSibling, type Histogram } from './histogram.ts';
-import { findSplit, type NodeSums, type Split, type SplitLimits } from './split.ts';
+import type { FeatureBins } from './feature-bins.ts';
+import {
+  GROUP_SIZE,
+  subtractSibling,
+  totalOf,
+  type Histogram,
+  type NodeSums,
+} from './histogram.ts';
+import { findSplit, type Split, type SplitLimits } from './split.ts';
 import type { Tree } from './tree-ensemble.ts';
+import type { TreeMemory } from './tree-memory.ts';
 
 export type GrowthLimits = SplitLimits & {
   readonly maxLeaves: number;
@@ -23,57 +29,45 @@ type Leaf = {
   readonly split: Split | undefined;
 };
 
-/**
- * Grows trees leaf by leaf: the leaf whose split gains most is split next, equal gains in order of creation. Holds the
- * work space, so that a thousand trees allocate no more than one.
- */
+/** Grows trees leaf by leaf: the leaf whose split gains most is split next, equal gains in order of creation. */
 export class TreeGrower {
-  readonly #table: BinnedTable;
+  readonly #memory: TreeMemory;
+  readonly #bins: readonly FeatureBins[];
   readonly #limits: GrowthLimits;
   readonly #valueBins: readonly number[];
-  readonly #rows: Uint32Array;
-  readonly #spare: Uint32Array;
-  readonly #pairs: Float32Array;
-  readonly #goesLeft = new Uint8Array(256);
-  readonly #histograms: Histogram[] = [];
   #features: readonly number[] = [];
   #groups: readonly number[] = [];
-  #gradients: Float32Array = new Float32Array();
 
-  constructor(table: BinnedTable, limits: GrowthLimits) {
-    this.#table = table;
+  constructor(memory: TreeMemory, bins: readonly FeatureBins[], limits: GrowthLimits) {
+    this.#memory = memory;
+    this.#bins = bins;
     this.#limits = limits;
-    this.#valueBins = table.bins.map(({ bounds }) => bounds.length + 1);
-    this.#rows = new Uint32Array(table.rowCount);
-    this.#spare = new Uint32Array(table.rowCount);
-    this.#pairs = new Float32Array(2 * table.rowCount);
+    this.#valueBins = bins.map(({ bounds }) => bounds.length + 1);
   }
 
   /**
-   * One tree from the given rows (ascending) and features (ascending). `leafValue` gives a leaf's value from its sums.
-   * The rows of each leaf are views that the next call overwrites.
+   * One tree from the gradients in memory, for the given rows and features (both ascending). `leafValue` gives a leaf's
+   * value from its sums. The rows of each leaf are views that the next call overwrites.
    */
   grow(
-    gradients: Float32Array,
     rows: Uint32Array,
     features: readonly number[],
     leafValue: (sums: NodeSums) => number,
   ): { readonly tree: Tree; readonly leaves: readonly LeafRows[] } {
-    this.#gradients = gradients;
     this.#features = features;
     this.#groups = [...new Set(features.map((feature) => Math.floor(feature / GROUP_SIZE)))];
-    this.#rows.set(rows);
+    this.#memory.rows.set(rows);
     const nodes = new NodeList();
     const leaves = this.#growLeaves(nodes, rows.length);
     for (const leaf of leaves) {
       nodes.setValue(leaf.node, leafValue(leaf.sums));
-      if (leaf.histogram) this.#histograms.push(leaf.histogram);
+      if (leaf.histogram) this.#memory.giveBack(leaf.histogram);
     }
     return {
-      tree: nodes.toTree(this.#table),
+      tree: nodes.toTree(this.#bins),
       leaves: leaves.map(({ node, start, end }) => ({
         node,
-        rows: this.#rows.subarray(start, end),
+        rows: this.#memory.rows.subarray(start, end),
       })),
     };
   }
@@ -94,21 +88,21 @@ export class TreeGrower {
 
   #root(nodes: NodeList, rowCount: number): Leaf {
     const histogram = this.#fill(0, rowCount);
-    const sums = this.#sumsOf(rowCount);
+    const sums = totalOf(histogram, this.#features[0] as number);
     const node = nodes.add(sums.rows);
     return this.#withSplit({ node, start: 0, end: rowCount, depth: 0, sums, histogram });
   }
 
   /** Splits a leaf: its rows are parted in place, the smaller child is counted and the other one subtracted. */
   #divide(nodes: NodeList, leaf: Leaf, split: Split, isLast: boolean): readonly [Leaf, Leaf] {
-    const middle = this.#partition(leaf.start, leaf.end, split);
+    const middle = this.#memory.partition(leaf.start, leaf.end, split);
     const [leftNode, rightNode] = nodes.split(leaf.node, split);
     const depth = leaf.depth + 1;
     const left = { node: leftNode, start: leaf.start, end: middle, depth, sums: split.left };
     const right = { node: rightNode, start: middle, end: leaf.end, depth, sums: split.right };
     const [small, large] = split.left.rows <= split.right.rows ? [left, right] : [right, left];
     if (isLast || !this.#maySplit(large)) {
-      if (leaf.histogram) this.#histograms.push(leaf.histogram);
+      if (leaf.histogram) this.#memory.giveBack(leaf.histogram);
       return [
         { ...left, histogram: undefined, split: undefined },
         { ...right, histogram: undefined, split: undefined },
@@ -133,63 +127,14 @@ export class TreeGrower {
         ? findSplit(leaf.histogram, this.#features, this.#valueBins, leaf.sums, this.#limits)
         : undefined;
     if (split || !leaf.histogram) return { ...leaf, split };
-    this.#histograms.push(leaf.histogram);
+    this.#memory.giveBack(leaf.histogram);
     return { ...leaf, histogram: undefined, split };
   }
 
   #fill(start: number, end: number): Histogram {
-    const histogram = this.#histograms.pop() ?? newHistogram(this.#table.groups.length);
-    const rows = this.#rows.subarray(start, end);
-    const pairs = this.#pairs;
-    const gradients = this.#gradients;
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] as number;
-      pairs[2 * i] = gradients[2 * row] as number;
-      pairs[2 * i + 1] = gradients[2 * row + 1] as number;
-    }
-    for (const group of this.#groups)
-      fillGroup(
-        histogram,
-        group,
-        this.#table.groups[group] as Uint32Array,
-        rows,
-        pairs,
-        rows.length,
-      );
+    const histogram = this.#memory.takeHistogram();
+    this.#memory.fill(histogram, this.#groups, start, end);
     return histogram;
-  }
-
-  #sumsOf(rowCount: number): NodeSums {
-    let gradient = 0;
-    let hessian = 0;
-    for (let i = 0; i < rowCount; i++) {
-      gradient += this.#pairs[2 * i] as number;
-      hessian += this.#pairs[2 * i + 1] as number;
-    }
-    return { gradient, hessian, rows: rowCount };
-  }
-
-  /** Stable partition of rows[start..end) without branches; returns where the right part begins. */
-  #partition(start: number, end: number, split: Split): number {
-    const goesLeft = this.#goesLeft;
-    goesLeft.fill(0).fill(1, 0, split.bin + 1);
-    goesLeft[MISSING_BIN] = split.missingLeft ? 1 : 0;
-    const words = this.#table.groups[Math.floor(split.feature / GROUP_SIZE)] as Uint32Array;
-    const shift = 8 * (split.feature % GROUP_SIZE);
-    const rows = this.#rows;
-    const spare = this.#spare;
-    let left = start;
-    let right = 0;
-    for (let i = start; i < end; i++) {
-      const row = rows[i] as number;
-      const isLeft = goesLeft[((words[row] as number) >>> shift) & 255] as number;
-      rows[left] = row;
-      spare[right] = row;
-      left += isLeft;
-      right += 1 - isLeft;
-    }
-    rows.set(spare.subarray(0, right), left);
-    return left;
   }
 }
 
@@ -232,7 +177,7 @@ class NodeList {
     this.#values[node] = value;
   }
 
-  toTree({ bins }: BinnedTable): Tree {
+  toTree(bins: readonly FeatureBins[]): Tree {
     const splits = this.#splits;
     const thresholdOf = (split: Split) => bins[split.feature]?.bounds[split.bin] ?? Infinity;
     return {

@@ -1,9 +1,16 @@
-import { GROUP_SIZE } from './binned-table.ts';
+/** Sums over the rows of a node. */
+export type NodeSums = {
+  readonly gradient: number;
+  readonly hessian: number;
+  readonly rows: number;
+};
 
+/** Features whose bins share a machine word: one load of 32 bits brings the bins of four. */
+export const GROUP_SIZE = 4;
 /** Numbers per bin: sum of gradients, sum of hessians, row count. */
 export const BIN_STRIDE = 3;
-const FEATURE_STRIDE = 256 * BIN_STRIDE;
-const GROUP_STRIDE = GROUP_SIZE * FEATURE_STRIDE;
+export const FEATURE_STRIDE = 256 * BIN_STRIDE;
+export const GROUP_STRIDE = GROUP_SIZE * FEATURE_STRIDE;
 
 /**
  * Sums of gradients, hessians and rows per feature and bin, interleaved in that order. Gradients are multiples of a
@@ -12,50 +19,21 @@ const GROUP_STRIDE = GROUP_SIZE * FEATURE_STRIDE;
  */
 export type Histogram = Float64Array;
 
-export function newHistogram(groupCount: number): Histogram {
-  return new Float64Array(groupCount * GROUP_STRIDE);
-}
-
 /** Where a feature's bins begin in a histogram. */
 export function featureOffset(feature: number): number {
   return feature * FEATURE_STRIDE;
 }
 
-/**
- * Fills the part of one group of four features from the rows `rows[0..count)`; `pairs` holds gradient and hessian of
- * these rows, in their order. Groups are independent of one another and may be filled by different workers.
- */
-export function fillGroup(
-  histogram: Histogram,
-  group: number,
-  words: Uint32Array,
-  rows: Uint32Array,
-  pairs: Float32Array,
-  count: number,
-): void {
-  const sums = histogram.subarray(group * GROUP_STRIDE, (group + 1) * GROUP_STRIDE);
-  sums.fill(0);
-  for (let i = 0; i < count; i++) {
-    const word = words[rows[i] as number] as number;
-    const gradient = pairs[i << 1] as number;
-    const hessian = pairs[(i << 1) + 1] as number;
-    const a = (word & 255) * 3;
-    const b = ((word >>> 8) & 255) * 3 + 768;
-    const c = ((word >>> 16) & 255) * 3 + 1536;
-    const d = (word >>> 24) * 3 + 2304;
-    sums[a] = (sums[a] as number) + gradient;
-    sums[a + 1] = (sums[a + 1] as number) + hessian;
-    sums[a + 2] = (sums[a + 2] as number) + 1;
-    sums[b] = (sums[b] as number) + gradient;
-    sums[b + 1] = (sums[b + 1] as number) + hessian;
-    sums[b + 2] = (sums[b + 2] as number) + 1;
-    sums[c] = (sums[c] as number) + gradient;
-    sums[c + 1] = (sums[c + 1] as number) + hessian;
-    sums[c + 2] = (sums[c + 2] as number) + 1;
-    sums[d] = (sums[d] as number) + gradient;
-    sums[d + 1] = (sums[d + 1] as number) + hessian;
-    sums[d + 2] = (sums[d + 2] as number) + 1;
+/** The sums over all rows in a histogram, taken from one of its filled features: exact, so any of them will do. */
+export function totalOf(histogram: Histogram, feature: number): NodeSums {
+  const start = featureOffset(feature);
+  let [gradient, hessian, rows] = [0, 0, 0];
+  for (let at = start; at < start + FEATURE_STRIDE; at += BIN_STRIDE) {
+    gradient += histogram[at] as number;
+    hessian += histogram[at + 1] as number;
+    rows += histogram[at + 2] as number;
   }
+  return { gradient, hessian, rows };
 }
 
 /** Turns a parent's histogram into that of the other child, in place. Exact, as all sums are. */

@@ -1,12 +1,5 @@
 import { MISSING_BIN } from './feature-bins.ts';
-import { BIN_STRIDE, featureOffset, type Histogram } from './histogram.ts';
-
-/** Sums over the rows of a node. */
-export type NodeSums = {
-  readonly gradient: number;
-  readonly hessian: number;
-  readonly rows: number;
-};
+import { BIN_STRIDE, featureOffset, type Histogram, type NodeSums } from './histogram.ts';
 
 export type SplitLimits = {
   readonly minRowsPerLeaf: number;
