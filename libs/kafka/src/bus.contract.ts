@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { AppError, newHexId, silentLogger } from '@flywheel/core';
 import { eventually } from '@flywheel/core/testing';
@@ -36,7 +37,9 @@ export function describeBus(name: string, brokersOf: () => Promise<readonly stri
   const handleAll = async (service: string, contract: EventContract<Counted>, count: number) => {
     await using bus = await open({ service });
     let seen = 0;
-    bus.subscribe(contract, () => void seen++);
+    bus.subscribe(contract, () => {
+      seen++;
+    });
     await bus.start();
     await eventually(() => expect(seen).toBe(count));
   };
@@ -82,6 +85,9 @@ export function describeBus(name: string, brokersOf: () => Promise<readonly stri
       await expect(bus.publish(aContract(), bad)).rejects.toMatchObject({
         code: 'invalid_argument',
       });
+      await expect(
+        bus.publish(aContract(), { key: 'x'.repeat(1_000_000), n: 1 }),
+      ).rejects.toMatchObject({ code: 'payload_too_large' });
       await expect(bus.publish(aContract(), { key: '', n: 1 })).rejects.toMatchObject({
         code: 'invalid_argument',
       });
@@ -520,6 +526,37 @@ export function describeBus(name: string, brokersOf: () => Promise<readonly stri
       expect(values.get(`lost ${contract.topic.name}`)).toBe(3);
     });
 
+    it('a sink that is far behind holds back the fetching, and misses and repeats nothing', async () => {
+      const contract = aContract({ topic: aTopic({ partitions: 1 }) });
+      await using publisher = await open();
+      await using receiver = await subscribing();
+      const value = Buffer.alloc(20_000, 'x');
+      const seen: string[] = [];
+      let isFirst = true;
+      receiver.subscribeBatch(
+        contract,
+        async (records) => {
+          // Long enough for the partition to be paused.
+          if (isFirst) await delay(900);
+          isFirst = false;
+          seen.push(...records.map(({ id }) => id));
+        },
+        { opaque: true, maxRecords: 10 },
+      );
+      await receiver.start();
+      const messages = Array.from({ length: 500 }, (_, n) => ({
+        id: `id-${n}`,
+        key: 'k',
+        subject: 'k',
+        value,
+      }));
+
+      await publisher.publishOpaque(contract, messages);
+
+      await eventually(() => expect(seen).toHaveLength(500));
+      expect(seen).toEqual(messages.map(({ id }) => id));
+    });
+
     it('in a batch the event that fails for good is put aside alone', async () => {
       const contract = aContract({ topic: aTopic({ partitions: 1 }) });
       await using publisher = await open();
@@ -594,9 +631,14 @@ export function describeBus(name: string, brokersOf: () => Promise<readonly stri
     it('a topic can be read to its end without leaving a trace', async () => {
       const contract = aContract();
       await using bus = await open();
-      await bus.publishAll(
+      const published = await bus.publishAll(
         contract,
         Array.from({ length: 100 }, (_, n) => ({ data: { key: `k${n}`, n } })),
+      );
+      const ends = new Map<number, bigint>();
+      for (const { partition } of published) ends.set(partition, (ends.get(partition) ?? 0n) + 1n);
+      expect(new Map([...(await bus.endOffsets(contract.topic.name))].sort())).toEqual(
+        new Map([...ends].sort()),
       );
       const seen: string[] = [];
 

@@ -1,5 +1,5 @@
 import { afterAll } from 'vitest';
-import { startTestBroker } from '@flywheel/broker/testing';
+import { startTestBroker } from './testing/brokers.contract.ts';
 import { describeBus } from './bus.contract.ts';
 
 const starting = startTestBroker();

@@ -1,12 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { type BrokerProcess, startBrokerProcess } from '@flywheel/broker';
-import { startTestBroker } from '@flywheel/broker/testing';
 import { silentLogger } from '@flywheel/core';
 import { eventually, temporaryFolder } from '@flywheel/core/testing';
 import { openBus } from './bus.ts';
 import type { BusOptions } from './bus-types.ts';
+import {
+  type BrokerProcess,
+  startBrokerProcess,
+  startTestBroker,
+} from './testing/brokers.contract.ts';
 import { aContract, aTopic } from './testing/contracts.ts';
 import { recordingMetrics } from './testing/recording-metrics.ts';
 

@@ -1,6 +1,6 @@
 import { Kafka } from 'kafkajs';
 import { expect, it } from 'vitest';
-import { startTestBroker } from '@flywheel/broker/testing';
+import { startTestBroker } from './testing/brokers.contract.ts';
 import { silentLogger } from '@flywheel/core';
 import { eventually } from '@flywheel/core/testing';
 import { openBus } from './bus.ts';

@@ -10,9 +10,8 @@ export function assignByPartition(
   partitionsByTopic: ReadonlyMap<string, readonly number[]>,
 ): Map<string, Record<string, number[]>> {
   const sorted = [...members].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
-  const assigned = new Map(
-    sorted.map(({ memberId }) => [memberId, {} as Record<string, number[]>]),
-  );
+  const assigned = new Map<string, Record<string, number[]>>();
+  for (const { memberId } of sorted) assigned.set(memberId, {});
   for (const [topic, partitions] of partitionsByTopic) {
     const takers = sorted.filter(({ topics }) => topics.includes(topic));
     if (takers.length === 0) continue;

@@ -2,7 +2,7 @@ import { createHook } from 'node:async_hooks';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { startTestBroker } from '@flywheel/broker/testing';
+import { startTestBroker } from '../testing/brokers.contract.ts';
 import { silentLogger } from '@flywheel/core';
 import { eventually } from '@flywheel/core/testing';
 import { assignByPartition } from './assigner.ts';

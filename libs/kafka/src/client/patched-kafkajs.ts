@@ -70,10 +70,10 @@ function replaceModule<T>(
   replace: (original: T) => T,
 ): void {
   const id = require.resolve(`kafkajs/src/${path}`);
-  const original = require(id) as T;
+  const original: unknown = require(id);
   const loaded = require.cache[id];
   if (!loaded) throw new Error('the client library was loaded by another loader');
-  loaded.exports = replace(original);
+  loaded.exports = replace(original as T);
 }
 
 type ProduceOptions = ProduceRequest & {
@@ -183,10 +183,11 @@ type ConsumerGroup = {
 };
 
 function addGroupHooks({ prototype }: { prototype: ConsumerGroup }): void {
-  const join = Reflect.get(prototype, 'joinAndSync') as () => Promise<void>;
-  const recover = Reflect.get(prototype, 'recoverFromOffsetOutOfRange') as (
-    place: object,
-  ) => Promise<void>;
+  // Both are called with the group they belong to.
+  /* eslint-disable @typescript-eslint/unbound-method */
+  const join = prototype.joinAndSync;
+  const recover = prototype.recoverFromOffsetOutOfRange;
+  /* eslint-enable @typescript-eslint/unbound-method */
   prototype.joinAndSync = async function (this: ConsumerGroup) {
     for (const { beforeJoin } of this.assigners) await beforeJoin?.();
     return join.call(this);

@@ -27,7 +27,8 @@ export class Sockets {
   }
 
   readonly create: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-    const socket: Socket = ssl
+    // The library's types promise options that are absent on a plain connection.
+    const socket: Socket = (ssl as typeof ssl | undefined)
       ? connectSecure({ host, port, ...ssl }, onConnect)
       : connectPlain({ host, port }, onConnect);
     socket.setNoDelay(true);

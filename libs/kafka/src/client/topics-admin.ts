@@ -109,8 +109,7 @@ export class TopicsAdmin implements AsyncDisposable {
         topics: topics.map(({ name }) => name),
       });
       return found.every(
-        ({ partitions }) =>
-          partitions.length > 0 && partitions.every(({ leader }) => leader !== null && leader >= 0),
+        ({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0),
       );
     });
   }

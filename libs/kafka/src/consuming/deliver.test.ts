@@ -94,9 +94,9 @@ describe('deliver', () => {
   });
 });
 
-function thrownFor(what: typeof TypeError.prototype.name | ErrorCode): Error {
+function thrownFor(what: ErrorCode | 'TypeError' | 'TimeoutError' | 'AbortError'): Error {
   if (what === 'TypeError') return new TypeError('x is not a function');
   if (what === 'TimeoutError' || what === 'AbortError')
     return Object.assign(new Error(what), { name: what });
-  return new AppError(what as ErrorCode, 'on purpose');
+  return new AppError(what, 'on purpose');
 }

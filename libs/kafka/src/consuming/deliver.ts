@@ -42,13 +42,13 @@ export async function deliver(
 ): Promise<Delivery> {
   const { policy, signal } = context;
   for (let attempt = 1; ; attempt++) {
-    if (signal.aborted) return { kind: 'cancelled' };
+    if (isOver(signal)) return { kind: 'cancelled' };
     let skipped: string | undefined;
     try {
       await work((reason) => (skipped = reason));
       return skipped === undefined ? { kind: 'handled' } : { kind: 'skipped', reason: skipped };
     } catch (thrown) {
-      if (signal.aborted) return { kind: 'cancelled' };
+      if (isOver(signal)) return { kind: 'cancelled' };
       const error = toAppError(thrown);
       const isBug = error.code === 'internal' || error.code === 'cancelled';
       if (!error.retryable && !isBug) return { kind: 'dead', error, attempts: attempt };
@@ -66,4 +66,9 @@ export async function deliver(
 export function waitAfter(attempt: number, policy: DeliveryPolicy, draw: number): number {
   const fullMs = Math.min(policy.maxWaitMs, policy.firstWaitMs * 2 ** (attempt - 1));
   return fullMs * (0.5 + draw / 2);
+}
+
+/** A call, because the compiler believes that what was false before an await is false after it. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

@@ -91,7 +91,10 @@ export class EventReader implements TopicReader {
         details: { rule: 'the attribute type is missing' },
       });
     const routes = this.#routes.get(type);
-    if (!routes) return skip('another type');
+    if (!routes) {
+      skip('another type');
+      return;
+    }
     for (const route of routes) {
       const event = readEvent(route.contract, record, {
         topic: this.topic,
@@ -108,7 +111,10 @@ export class EventReader implements TopicReader {
     const handlers = [...this.#routes.values()]
       .flat()
       .flatMap(({ onTombstone }) => onTombstone ?? []);
-    if (handlers.length === 0) return handling.skip('tombstone');
+    if (handlers.length === 0) {
+      handling.skip('tombstone');
+      return;
+    }
     for (const handler of handlers)
       await this.#around.tracing.extract(readHeaders(record), this.topic, async () => {
         await handler(key, handling);

@@ -35,7 +35,7 @@ export class GroupSession {
   #commitTimer: NodeJS.Timeout | undefined;
   #committing: Promise<void> = Promise.resolve();
   #lastSignMs = performance.now();
-  #end!: (error?: unknown) => void;
+  #end!: (error?: Error) => void;
   readonly #ended: Promise<void>;
   #isEnding = false;
 
@@ -50,7 +50,7 @@ export class GroupSession {
     this.#memory = memory;
     this.#onJoined = onJoined;
     this.#ended = new Promise((resolve, reject) => {
-      this.#end = (error) => (error === undefined ? resolve() : reject(error as Error));
+      this.#end = (error) => (error === undefined ? resolve() : reject(error));
     });
     this.#ended.catch(() => undefined);
     // A join is answered after the rebalance time-out at the latest, so silence must be longer than that.
@@ -69,7 +69,7 @@ export class GroupSession {
       sessionTimeout: 15_000,
       rebalanceTimeout: rebalanceTimeoutMs,
       heartbeatInterval: 1000,
-      maxWaitTimeInMs: 250,
+      maxWaitTimeInMs: 500,
       minBytes: 1,
       maxBytes: 8 * maxBytesPerPartition,
       maxBytesPerPartition,
@@ -207,15 +207,16 @@ export class GroupSession {
     }
   }
 
-  async #accept({ batch, resolveOffset, isRunning, isStale }: EachBatchPayload): Promise<void> {
+  async #accept(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
     const place = `${batch.topic}/${batch.partition}`;
     this.#delivered.add(place);
     const worker = this.#workers.get(place);
-    if (!worker || !isRunning() || isStale()) return;
+    if (!worker || !payload.isRunning() || payload.isStale()) return;
     const fetched = Number(Reflect.get(batch, 'fetchedOffset'));
     this.#noteFetch(place, worker, fetched, BigInt(batch.highWatermark));
     worker.accept(this.#recordsOf(batch), Number(batch.lastOffset()));
-    resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
+    payload.resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
     if (worker.queuedBytes <= highBytes) return;
     await worker.room(200);
     if (worker.queuedBytes <= highBytes || this.#workers.get(place) !== worker) return;

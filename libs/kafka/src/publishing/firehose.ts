@@ -1,7 +1,7 @@
 import { type EventContract, readEventData } from '@flywheel/contracts';
 import { AppError, newId } from '@flywheel/core';
 import { HeaderBlock } from '../wire/record.ts';
-import type { Lane, Published, Settlement } from './lane.ts';
+import type { Lane, Settlement } from './lane.ts';
 import type { BusMetrics } from '../ports.ts';
 
 /** `accepted = acked + pending + dropped`, at every moment. */
@@ -79,7 +79,7 @@ export class RingFirehose<Data> implements Firehose<Data>, Settlement {
     return isTaken;
   }
 
-  acked(_index: number, _published: Published): void {
+  acked(): void {
     this.#acked++;
   }
 

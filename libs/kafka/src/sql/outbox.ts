@@ -126,7 +126,7 @@ export class Outbox {
         if (pass === 'published') nextMs = 0;
       } catch (thrown) {
         const err = toAppError(thrown);
-        if (!err.retryable || signal.aborted) throw err;
+        if (!err.retryable) throw err;
         failures++;
         nextMs = Math.min(5000, 100 * 2 ** failures);
         log.warn({ err, failures }, 'the outbox could not be relayed and is tried again');

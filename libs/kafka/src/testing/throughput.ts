@@ -1,22 +1,25 @@
-import { startBrokerProcess } from '@flywheel/broker';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { silentLogger } from '@flywheel/core';
-import { temporaryFolder } from '@flywheel/core/testing';
 import { openBus } from '../bus.ts';
+import { startBrokerProcess } from './brokers.contract.ts';
 import { aContract } from './contracts.ts';
 
 /**
- * Records per second through the embedded broker in a process of its own, or through KAFKA_BROKERS:
- *   node --import tsx libs/kafka/src/testing/throughput.ts [records] [bytes]
+ * Records per second through the embedded broker in a process of its own, or through given brokers:
+ *   node --import tsx libs/kafka/src/testing/throughput.ts [records] [bytes] [host:port,…]
  */
 const records = Number(process.argv[2] ?? 100_000);
 const bytes = Number(process.argv[3] ?? 120);
 const report = (line: string) => process.stdout.write(`${line}\n`);
 
-const given = process.env['KAFKA_BROKERS'];
-using folder = temporaryFolder();
+const given = process.argv[4];
+const folder = mkdtempSync(join(tmpdir(), 'flywheel-throughput-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 await using broker = given
   ? undefined
-  : await startBrokerProcess({ folder: folder.path, port: 0, log: silentLogger });
+  : await startBrokerProcess({ folder, port: 0, log: silentLogger });
 const brokers = broker ? [`${broker.host}:${broker.port}`] : (given ?? '').split(',');
 await using bus = await openBus({ brokers, service: 'router', log: silentLogger });
 const contract = aContract();

@@ -51,6 +51,9 @@ export type LogRecord = {
 
 export type Place = { readonly topic: string; readonly partition: number };
 
+/** Topics take records of 1 MiB with all that is around the value. */
+const maxValueBytes = 1_000_000;
+
 /** The value and headers of an event in binary mode, its data checked against the contract. */
 export function writeEvent<Data>(
   contract: EventContract<Data>,
@@ -60,9 +63,15 @@ export function writeEvent<Data>(
   const parsed = readEventData(contract, contract.version, data);
   const key = contract.key(parsed);
   if (key === '') throw new AppError('invalid_argument', 'an event needs a key');
+  const value = JSON.stringify(parsed);
+  const sizeBytes = Buffer.byteLength(value);
+  if (sizeBytes > maxValueBytes)
+    throw new AppError('payload_too_large', 'the event is too large', {
+      details: { type: contract.type, sizeBytes, maxValueBytes },
+    });
   return {
     key,
-    value: JSON.stringify(parsed),
+    value,
     headers: {
       'content-type': 'application/json',
       ce_specversion: '1.0',

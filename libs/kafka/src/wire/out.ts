@@ -30,7 +30,10 @@ export class Out {
 
   /** A text with its length as int16; null is -1. */
   text16(value: string | null): void {
-    if (value === null) return this.int16(-1);
+    if (value === null) {
+      this.int16(-1);
+      return;
+    }
     const length = sizeOfContent(value);
     this.int16(length);
     this.#text(value, length);
@@ -46,7 +49,10 @@ export class Out {
   }
 
   varLong(value: number): void {
-    if (isSmall(value)) return this.varInt(value);
+    if (isSmall(value)) {
+      this.varInt(value);
+      return;
+    }
     let rest = BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n));
     while (rest > 0x7fn) {
       this.buffer[this.at++] = Number(rest & 0x7fn) | 0x80;
@@ -57,10 +63,14 @@ export class Out {
 
   /** Bytes or text with their length as varint; null is -1. */
   bytes(value: Bytes): void {
-    if (value === null || value === undefined) return this.varInt(-1);
+    if (value === null || value === undefined) {
+      this.varInt(-1);
+      return;
+    }
     if (typeof value !== 'string') {
       this.varInt(value.length);
-      return this.raw(value);
+      this.raw(value);
+      return;
     }
     const length = sizeOfContent(value);
     this.varInt(length);

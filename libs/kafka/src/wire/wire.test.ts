@@ -78,7 +78,7 @@ describe('record', () => {
         fc.integer({ min: 0, max: 100_000 }),
         fc.integer({ min: -5_000_000_000, max: 5_000_000_000 }),
         (key, value, pairs, offsetDelta, timestampDelta) => {
-          const headers: Record<string, (Buffer | null)[]> = Object.create(null);
+          const headers = Object.create(null) as Record<string, (Buffer | null)[]>;
           for (const [name, header] of pairs) (headers[name] ??= []).push(header);
 
           const written = write({ key, value, headers }, { offsetDelta, timestampDelta });
@@ -88,7 +88,7 @@ describe('record', () => {
           expect(read.value).toEqual(value);
           expect(read.offset).toBe(String(7_000_000_000 + offsetDelta));
           expect(read.timestamp).toBe(String(1_700_000_000_000 + timestampDelta));
-          const seen: Record<string, (Buffer | null)[]> = Object.create(null);
+          const seen = Object.create(null) as Record<string, (Buffer | null)[]>;
           read.eachHeader((name, header) => (seen[name] ??= []).push(header));
           expect(seen).toEqual(headers);
         },
