@@ -143,12 +143,12 @@ export function experimentIdOf(id: string, field = 'experiment_id'): string {
   return String(BigInt(id));
 }
 
-export function experimentNotThere(id: string) {
+function experimentNotThere(id: string) {
   return notThere(`No experiment with id ${id} exists: Experiment with id=${id} not found`);
 }
 
 /** The experiment, held against changes until the transaction ends; runs cannot join it while it is being deleted. */
-export async function lock(
+async function lock(
   tx: SqlTransaction,
   id: string,
 ): Promise<{ lifecycle: string; artifact_location: string }> {
@@ -165,8 +165,19 @@ async function lockActive(tx: SqlTransaction, id: string): Promise<void> {
   if (lifecycle !== 'active') throw experimentNotActive(id);
 }
 
-export function experimentNotActive(id: string) {
+function experimentNotActive(id: string) {
   return refused(`The experiment ${id} must be in the 'active' state. Current state is deleted.`);
+}
+
+/** The artifact location of an experiment that takes runs and models; held so that it is not deleted meanwhile. */
+export async function holdActiveExperiment(tx: SqlTransaction, id: string): Promise<string> {
+  const [row] = await tx.query<{ lifecycle: string; artifact_location: string }>(
+    'select lifecycle, artifact_location from experiments where id = $1 for share',
+    [id],
+  );
+  if (!row) throw experimentNotThere(id);
+  if (row.lifecycle !== 'active') throw experimentNotActive(id);
+  return row.artifact_location;
 }
 
 function putTag(tx: SqlTransaction, id: string, { key, value }: Pair): Promise<unknown> {

@@ -1,4 +1,5 @@
 import type { SqlTransaction } from '@flywheel/storage';
+import { groupBy, listed } from '../wire/lists.ts';
 import { readInt64 } from '../wire/int64.ts';
 import type { Pair } from '../wire/parameters.ts';
 import { toWirePoint } from './point.ts';
@@ -43,11 +44,11 @@ export async function readRuns(sql: SqlTransaction, rows: readonly RunRow[]): Pr
     ),
   ]);
   const of = {
-    tags: grouped(tags),
-    params: grouped(params),
-    metrics: grouped(metrics),
-    datasets: grouped(datasets),
-    models: grouped(models),
+    tags: groupByRun(tags),
+    params: groupByRun(params),
+    metrics: groupByRun(metrics),
+    datasets: groupByRun(datasets),
+    models: groupByRun(models),
   };
   return rows.map((row) => {
     const models = of.models.get(row.number) ?? [];
@@ -87,24 +88,8 @@ export async function readRuns(sql: SqlTransaction, rows: readonly RunRow[]): Pr
   });
 }
 
-function grouped<Row extends { run: number }>(rows: readonly Row[]): Map<number, Row[]> {
-  const byRun = new Map<number, Row[]>();
-  for (const row of rows) {
-    const known = byRun.get(row.run);
-    if (known) known.push(row);
-    else byRun.set(row.run, [row]);
-  }
-  return byRun;
-}
-
-/** A list as a member of an answer, which leaves empty lists out. */
-function listed<Name extends string, Item>(
-  name: Name,
-  items: readonly Item[] | undefined,
-): Partial<Record<Name, readonly Item[]>> {
-  return items === undefined || items.length === 0
-    ? {}
-    : ({ [name]: items } as unknown as Record<Name, readonly Item[]>); // a computed name loses its type
+function groupByRun<Row extends { run: number }>(rows: readonly Row[]): Map<number, Row[]> {
+  return groupBy(rows, ({ run }) => run);
 }
 
 function toPair({ key, value }: PairRow): Pair {

@@ -20,11 +20,18 @@ export type Batch = {
 };
 
 /** Where points go that belong to logged models too. */
-export type ModelMetrics = {
-  log(tx: SqlTransaction, run: string, points: readonly LoggedPoint[]): Promise<void>;
-};
+export type LogModelMetrics = (
+  tx: SqlTransaction,
+  run: string,
+  points: readonly LoggedPoint[],
+) => Promise<void>;
 
-type Parts = { sql: Sql; events: RunEvents; models: ModelMetrics; metrics: TrackingMetrics };
+type Parts = {
+  sql: Sql;
+  events: RunEvents;
+  logModelMetrics: LogModelMetrics;
+  metrics: TrackingMetrics;
+};
 
 /** Takes what training logs: all of a batch, or nothing of it. */
 export class RunLog {
@@ -35,12 +42,12 @@ export class RunLog {
   }
 
   async log(id: string, { points, params, tags }: Batch): Promise<void> {
-    const { sql, events, models, metrics } = this.#parts;
+    const { sql, events, logModelMetrics, metrics } = this.#parts;
     const inserted = await sql.transaction(async (tx) => {
       const run = await lockActiveRun(tx, id);
       await putParams(tx, run, params);
       const fresh = await logMetrics(tx, run.number, points);
-      await models.log(tx, id, points);
+      await logModelMetrics(tx, id, points);
       await putTags(tx, run.number, tags);
       await events.metricsLogged(tx, id, fresh);
       if (params.length > 0 || tags.length > 0) await events.runChanged(tx, run.number);

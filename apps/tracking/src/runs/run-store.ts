@@ -1,6 +1,6 @@
 import { newHexId } from '@flywheel/core';
 import type { Sql, SqlTransaction } from '@flywheel/storage';
-import { experimentIdOf, experimentNotThere } from '../experiments/experiment-store.ts';
+import { holdActiveExperiment } from '../experiments/experiment-store.ts';
 import { invalidValue, notThere, refused } from '../wire/mlflow-errors.ts';
 import type { Pair } from '../wire/parameters.ts';
 import { readRuns } from './read-runs.ts';
@@ -39,7 +39,7 @@ export class RunStore {
       );
     const runName = name ?? (tagged === '' ? undefined : tagged) ?? randomName();
     const run = await this.#sql.transaction(async (tx) => {
-      const root = await activeExperiment(tx, experiment);
+      const root = await holdActiveExperiment(tx, experiment);
       const [row] = await tx.query<RunRow>(
         `insert into runs as r (id, experiment, name, user_id, status, start_ms, artifact_uri)
          values ($1, $2, $3, $4, 'RUNNING', $5, $6) returning ${runColumns}`,
@@ -118,8 +118,7 @@ export class RunStore {
         'select value from run_tags where run = $1 and key = $2',
         [number, modelHistoryTag],
       );
-      const history: unknown = known ? JSON.parse(known.value) : [];
-      const models = [...(Array.isArray(history) ? (history as unknown[]) : []), model];
+      const models = [...historyIn(known?.value), model];
       await putTags(tx, number, [{ key: modelHistoryTag, value: JSON.stringify(models) }]);
     });
   }
@@ -150,6 +149,16 @@ export class RunStore {
 }
 
 const modelHistoryTag = 'mlflow.log-model.history';
+
+/** A client may have set the tag to anything: what is no list is begun anew. */
+function historyIn(tag: string | undefined): unknown[] {
+  try {
+    const history: unknown = JSON.parse(tag ?? '[]');
+    return Array.isArray(history) ? history : [];
+  } catch {
+    return [];
+  }
+}
 
 export type LockedRun = {
   readonly number: number;
@@ -233,19 +242,4 @@ export async function putParams(
         'value',
       );
   }
-}
-
-/** The artifact location of an experiment that may take runs; held so that it is not deleted meanwhile. */
-async function activeExperiment(tx: SqlTransaction, id: string): Promise<string> {
-  const [row] = await tx.query<{ lifecycle: string; artifact_location: string }>(
-    'select lifecycle, artifact_location from experiments where id = $1 for share',
-    [experimentIdOf(id)],
-  );
-  if (!row) throw experimentNotThere(id);
-  if (row.lifecycle !== 'active')
-    throw refused(
-      `The experiment ${id} must be in the 'active' state. Current state is deleted.`,
-      'experiment_id',
-    );
-  return row.artifact_location;
 }

@@ -86,12 +86,17 @@ function signOf(comparator: string): string {
 export function keyedText(
   clause: Clause,
   bindings: Bindings,
-  { table, column, owner }: { table: string; column: string; owner: string },
+  {
+    table,
+    column,
+    owner,
+    isListable = false,
+  }: { table: string; column: string; owner: string; isListable?: boolean },
 ): string {
   const { condition, subject } = clause;
   const found = `select 1 from ${table} t where t.${column} = ${owner} and t.key = ${bindings.bind(subject.key)}::text`;
   if (condition.kind === 'null') return `${condition.isNegated ? '' : 'not '}exists (${found})`;
-  return `exists (${found} and ${comparison({ sql: 't.value', kind: 'text' }, clause, bindings)})`;
+  return `exists (${found} and ${comparison({ sql: 't.value', kind: 'text', isListable }, clause, bindings)})`;
 }
 
 export function unfit({ subject }: Pick<Clause, 'subject'>, rule: string) {

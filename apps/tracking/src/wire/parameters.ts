@@ -118,6 +118,17 @@ export class Parameters {
     return names.find((candidate) => value === candidate || value === numbers[candidate]);
   }
 
+  /** `true` and `false` in any case: Python's clients send `True`. */
+  flag(name: string): boolean | undefined {
+    const value = this.#given(name);
+    if (value === undefined || value === '') return undefined;
+    if (typeof value === 'boolean') return value;
+    const word = typeof value === 'string' ? value.toLowerCase() : '';
+    if (word !== 'true' && word !== 'false')
+      throw invalidValue(this.#label(name), value, 'must be true or false');
+    return word === 'true';
+  }
+
   /** A list of texts; a single one of a query counts as a list. */
   texts(name: string): string[] {
     const value = this.#given(name);
