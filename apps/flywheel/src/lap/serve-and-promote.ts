@@ -1,5 +1,6 @@
 import { monitor, registry } from '@flywheel/contracts';
 import type { FlightData } from './flights.ts';
+import { waitUntil } from './lap-client.ts';
 import type { LapClient } from './lap-client.ts';
 import type { LapNames } from './lap-names.ts';
 import type { StepProgress } from './progress.ts';
@@ -42,12 +43,15 @@ export async function serve(stand: Stand & { flights: FlightData }): Promise<{ f
 
 /** Step 8: what became of the flights flows back; predictions and outcomes meet. */
 export async function feedBack(stand: Stand): Promise<{ facts: Facts }> {
-  const join = await stand.client.call(monitor.getJoinStatus, {
-    params: { endpoint: stand.names.endpoint },
-  });
-  ensure(
-    join.labelled === stand.replay.feedbackIds.size,
-    `${join.labelled} of ${stand.replay.feedbackIds.size} outcomes are joined`,
+  const reported = stand.replay.feedbackIds;
+  const join = await waitUntil(
+    'every outcome to be joined',
+    () =>
+      stand.client.call(monitor.getJoinStatus, {
+        params: { endpoint: stand.names.endpoint },
+        query: { labelled: reported.size, waitMs: 5000 },
+      }),
+    (status) => status.labelled === reported.size,
   );
   return {
     facts: {
