@@ -44,7 +44,7 @@ export function describeBus(name: string, brokersOf: () => Promise<readonly stri
     await eventually(() => expect(seen).toBe(count));
   };
 
-  describe(`bus on ${name}`, () => {
+  describe(`bus on ${name}`, { concurrent: true }, () => {
     it('what was published is received once, with its envelope, in order per key', async () => {
       const contract = aContract();
       await using publisher = await open();

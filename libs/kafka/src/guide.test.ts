@@ -74,7 +74,7 @@ describe('chapter 3: subscribing', () => {
     await eventually(() => expect(registry.positions()[0]?.lag).toBe(0n));
   });
 
-  it('"at least once" means: a handler without a natural key remembers what it has done', async () => {
+  it('"at least once" means: a handler without a natural key remembers what it has done', () => {
     const done = new RecentIds(10_000);
     const effects: string[] = [];
     const handle = (partition: number, id: string) => {

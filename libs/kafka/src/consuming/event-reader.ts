@@ -11,7 +11,7 @@ export type HandlerContext = {
   /** Aborted when the work must end: the partition moved on, or the process stops. */
   readonly signal: AbortSignal;
   /** Counts the event as not of interest, by reason; then return. */
-  skip(reason: string): void;
+  readonly skip: (reason: string) => void;
 };
 
 /** Handles one event, at least once, in order per key: so it must be idempotent. */

@@ -211,7 +211,10 @@ export function describeSql(name: string, openSql: () => Promise<TestSql>): void
     it('of two relays one works at a time, and the other takes over', async () => {
       const { sql, log, make, left } = await setUp({ pollMs: 20 });
       const ids: string[] = [];
-      for (let n = 0; n < 700; n++) ids.push(await make('any').add(sql, contract, { key: 'a', n }));
+      await sql.transaction(async (tx) => {
+        for (let n = 0; n < 700; n++)
+          ids.push(await make('any').add(tx, contract, { key: 'a', n }));
+      });
       const stops = [new AbortController(), new AbortController()];
       const relays = stops.map((stop, index) => make(`relay ${index}`).relay(stop.signal));
 
