@@ -116,6 +116,7 @@ export class DeploymentStore {
       .reduce((sum, variant) => sum + (variant.weight ?? 0), 0);
     const variants: registry.Variant[] = [];
     for (const [index, { model, version, role, weight, sampleRatio }] of wanted.entries()) {
+      await this.#models.holdModel(tx, model); // what is deployed is not deleted at the same moment
       const row = await this.#models.findVersion(model, version, tx);
       if (!row)
         throw invalid(

@@ -60,7 +60,8 @@ export class Parameters {
   integer(name: string): number | undefined {
     const value = this.#given(name);
     if (value === undefined || value === '') return undefined;
-    const number = typeof value === 'string' ? Number(value) : value;
+    const number =
+      typeof value === 'string' && /^[+-]?\d{1,15}$/.test(value) ? Number(value) : value;
     if (typeof number !== 'number' || !Number.isInteger(number)) throw invalidValue(name, value);
     return number;
   }

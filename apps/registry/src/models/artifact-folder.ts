@@ -35,11 +35,32 @@ export async function readArtifactFolder(
     folder,
     files,
     digest: sha256(files.map((file) => `${file.path}\0${file.sha256}\n`).join('')),
-    onnx: onnxFile(files),
+    onnx: await findOnnx(objects, folder, files),
   };
 }
 
-function onnxFile(files: readonly ArtifactFile[]): string | null {
-  const models = files.filter((file) => file.path.endsWith('.onnx'));
-  return (models.find((file) => file.path === 'model.onnx') ?? models[0])?.path ?? null;
+const LONGEST_MLMODEL = 1_000_000;
+
+/** The file that MLmodel names; without it `model.onnx`, or the only file of the kind. */
+async function findOnnx(
+  objects: PublicObjects,
+  folder: string,
+  files: readonly ArtifactFile[],
+): Promise<string | null> {
+  const models = files.map(({ path }) => path).filter((path) => path.endsWith('.onnx'));
+  const mlmodel = files.find(({ path }) => path === 'MLmodel');
+  if (mlmodel && mlmodel.sizeBytes <= LONGEST_MLMODEL) {
+    const text = await objects.get(`${folder}/MLmodel`);
+    const named = text && onnxOfMlmodel(Buffer.from(text).toString());
+    if (named !== undefined && files.some(({ path }) => path === named)) return named;
+  }
+  if (models.includes('model.onnx')) return 'model.onnx';
+  return models.length === 1 ? (models[0] ?? null) : null;
+}
+
+/** `flavors.onnx.data` of an MLmodel file, which programs write in block style, two spaces a level. */
+export function onnxOfMlmodel(text: string): string | undefined {
+  const flavors = /^flavors:[ \t]*\r?\n((?:[ \t]+.*(?:\r?\n|$))*)/m.exec(text)?.[1] ?? '';
+  const onnx = /^ {2}onnx:[ \t]*\r?\n((?: {3,}.*(?:\r?\n|$))*)/m.exec(flavors)?.[1] ?? '';
+  return /^ {4}data:[ \t]+(["']?)(.+?)\1[ \t]*\r?$/m.exec(onnx)?.[2];
 }

@@ -39,9 +39,10 @@ export class VersionStore {
     for (const tag of wanted.tags) await putTag(tx, model, version, tag);
     const { digest } = wanted.folder;
     await this.#log.audit(tx, 'register-version', `${model}/${version}`, { digest });
-    await this.#log.announce(tx, model, [version], 'registered');
     const text = 'where v.model = $1 and v.version = $2';
-    return (await selectVersions(tx, { text, values: [model, version] }))[0];
+    const [row] = await selectVersions(tx, { text, values: [model, version] });
+    if (row) await this.#log.announceRow(tx, row, 'registered');
+    return row;
   }
 
   async changeDescription(
