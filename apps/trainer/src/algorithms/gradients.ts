@@ -46,7 +46,7 @@ export class LogLossGradients {
       const gradient = isPositive ? probability - 1 : probability;
       floats[at] = gradient + rounder - rounder;
       floats[at + 1] = probability * (1 - probability) + rounder - rounder;
-      product *= isPositive ? probability : complementOf(margin);
+      product *= isPositive ? probability : rest(probability, margin);
       if ((row & 7) === 7) {
         loss -= log(product);
         product = 1;
@@ -69,10 +69,15 @@ export class LogLossGradients {
       const hessian = probability * (1 - probability) + rounder - rounder;
       floats[at] = gradient * rowWeight + rounder - rounder;
       floats[at + 1] = hessian * rowWeight + rounder - rounder;
-      loss -= rowWeight * log(isPositive ? probability : complementOf(margin));
+      loss -= rowWeight * log(isPositive ? probability : rest(probability, margin));
     }
     return loss;
   }
+}
+
+/** P(class 0); near 0 by its own formula, which loses no digits. */
+function rest(probability: number, margin: number): number {
+  return probability < 0.999 ? 1 - probability : complementOf(margin);
 }
 
 function gradientStep(weight: Float32Array | undefined): number {

@@ -28,7 +28,7 @@ export type LogisticParams = {
 export const logisticDefaults: LogisticParams = Object.freeze({
   c: 1,
   maxIterations: 200,
-  tolerance: 1e-7,
+  tolerance: 1e-8,
 });
 
 export type LogisticRequest = {

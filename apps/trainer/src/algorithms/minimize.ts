@@ -21,6 +21,8 @@ const MEMORY = 10;
 /** Share of the linear decrease a step must reach. */
 const SUFFICIENT_DECREASE = 1e-4;
 const MAX_HALVINGS = 40;
+/** Near the optimum values differ by rounding only; there a point counts as better if its gradient is much smaller. */
+const ROUNDING = 1e-14;
 
 type Pair = { readonly step: Float64Array; readonly change: Float64Array; readonly rho: number };
 
@@ -69,7 +71,11 @@ function searchLine(
     const candidate = Float64Array.from(point, (x, i) => x + length * (direction[i] as number));
     const candidateGradient = new Float64Array(point.length);
     const candidateValue = objective(candidate, candidateGradient);
-    if (candidateValue <= value + SUFFICIENT_DECREASE * size * slope && candidateValue < value)
+    const isLower = candidateValue <= value + SUFFICIENT_DECREASE * size * slope;
+    const isFlatter =
+      candidateValue <= value + ROUNDING * Math.abs(value) &&
+      largest(candidateGradient) < largest(gradient) / 2;
+    if ((isLower && candidateValue < value) || isFlatter)
       return { point: candidate, gradient: candidateGradient, value: candidateValue };
   }
   return undefined;
