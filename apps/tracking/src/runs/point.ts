@@ -20,16 +20,7 @@ export function toWirePoint({ key, value, timestamp, step }: Point): WirePoint {
   return { key, value: Number.isNaN(value) ? 'NaN' : value, timestamp, step };
 }
 
-/** The latest point of every key: that of the greatest step, then timestamp, then value (NaN after all numbers). */
-export function latestByKey(points: readonly Point[]): Map<string, Point> {
-  const latest = new Map<string, Point>();
-  for (const point of points) {
-    const known = latest.get(point.key);
-    if (known === undefined || isLater(point, known)) latest.set(point.key, point);
-  }
-  return latest;
-}
-
+/** Whether the point is the more recent one: by step, then timestamp, then value (NaN after all numbers). */
 export function isLater(left: Point, right: Point): boolean {
   if (left.step !== right.step) return left.step > right.step;
   if (left.timestamp !== right.timestamp) return left.timestamp > right.timestamp;

@@ -4,7 +4,7 @@ import type { SqlTransaction } from '@flywheel/storage';
 import { cut } from '../wire/limits.ts';
 import type { Pair } from '../wire/parameters.ts';
 import type { Point } from './point.ts';
-import type { RunStatus } from './run.ts';
+import type { RunRow, RunStatus } from './run.ts';
 
 type StateRow = {
   id: string;
@@ -14,8 +14,8 @@ type StateRow = {
   lifecycle: 'active' | 'deleted';
   start_ms: number;
   end_ms: number | null;
-  params: Pair[];
-  tags: Pair[];
+  params: readonly Pair[];
+  tags: readonly Pair[];
 };
 
 const statesAtOnce = 100;
@@ -34,6 +34,11 @@ export class RunEvents {
   /** To be called after the commit. */
   wake(): void {
     this.#outbox.wake();
+  }
+
+  /** What is known of a run that has just been created needs no look. */
+  async runStarted(tx: SqlTransaction, run: RunRow, tags: readonly Pair[]): Promise<void> {
+    await this.#outbox.add(tx, tracking.runChanged, toState({ ...run, params: [], tags }));
   }
 
   runChanged(tx: SqlTransaction, run: number): Promise<void> {

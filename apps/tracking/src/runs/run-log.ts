@@ -1,10 +1,15 @@
+import type { AppError } from '@flywheel/core';
+import { toAppError } from '@flywheel/core';
 import type { Sql, SqlTransaction } from '@flywheel/storage';
 import type { TrackingMetrics } from '../metrics.ts';
+import { groupBy } from '../wire/lists.ts';
 import type { Pair } from '../wire/parameters.ts';
 import { logMetrics } from './log-metrics.ts';
+import type { RunPoint } from './log-metrics.ts';
 import type { Point } from './point.ts';
 import type { RunEvents } from './run-events.ts';
-import { lockActiveRun, putParams, putTags } from './run-store.ts';
+import { checkActive, lockRuns, putParams, putTags, runIdOf } from './run-store.ts';
+import type { LockedRun } from './run-store.ts';
 
 /** A point that is also one of a logged model, perhaps measured on a dataset. */
 export type LoggedPoint = Point & {
@@ -33,28 +38,114 @@ type Parts = {
   metrics: TrackingMetrics;
 };
 
-/** Takes what training logs: all of a batch, or nothing of it. */
+type Call = {
+  readonly run: string;
+  readonly batch: Batch;
+  resolve(): void;
+  reject(error: AppError): void;
+};
+
+const mostCalls = 64;
+const mostPoints = 5000;
+
+/**
+ * Takes what training logs: all of a batch, or nothing of it. What arrives while a transaction is under way is taken
+ * together by the next one, so that many writers share its cost; if one of them fails there, each is tried alone.
+ */
 export class RunLog {
   readonly #parts: Parts;
+  readonly #waiting: Call[] = [];
+  #isWriting = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  async log(id: string, { points, params, tags }: Batch): Promise<void> {
-    const { sql, events, logModelMetrics, metrics } = this.#parts;
-    const inserted = await sql.transaction(async (tx) => {
-      const run = await lockActiveRun(tx, id);
-      await putParams(tx, run, params);
-      const fresh = await logMetrics(tx, run.number, points);
-      await logModelMetrics(tx, id, points);
-      await putTags(tx, run.number, tags);
-      await events.metricsLogged(tx, id, fresh);
-      if (params.length > 0 || tags.length > 0) await events.runChanged(tx, run.number);
-      return fresh.length;
+  /** Resolves when the batch is stored. */
+  async log(run: string, batch: Batch): Promise<void> {
+    runIdOf(run);
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ run, batch, resolve, reject });
+      if (!this.#isWriting) void this.#write();
     });
-    if (inserted > 0 || params.length > 0 || tags.length > 0) events.wake();
-    metrics.points.add(inserted);
-    metrics.repeated.add(points.length - inserted);
   }
+
+  async #write(): Promise<void> {
+    this.#isWriting = true;
+    for (let calls = this.#take(); calls.length > 0; calls = this.#take()) {
+      if (calls.length > 1 && (await this.#store(calls)) === undefined) continue;
+      for (const call of calls) {
+        const error = await this.#store([call]);
+        if (error) call.reject(error);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  #take(): Call[] {
+    const calls: Call[] = [];
+    for (let points = 0; calls.length < mostCalls;) {
+      const next = this.#waiting[0];
+      if (!next || (calls.length > 0 && points + next.batch.points.length > mostPoints)) break;
+      points += next.batch.points.length;
+      calls.push(next);
+      this.#waiting.shift();
+    }
+    return calls;
+  }
+
+  /** Resolves the calls, or gives the error that kept all of them from being stored. */
+  async #store(calls: readonly Call[]): Promise<AppError | undefined> {
+    const { sql, events, metrics } = this.#parts;
+    try {
+      const inserted = await sql.transaction((tx) => this.#storeIn(tx, calls));
+      events.wake();
+      for (const call of calls) call.resolve();
+      metrics.points.add(inserted);
+      metrics.repeated.add(count(calls) - inserted);
+      return undefined;
+    } catch (error) {
+      return toAppError(error);
+    }
+  }
+
+  async #storeIn(tx: SqlTransaction, calls: readonly Call[]): Promise<number> {
+    const { events, logModelMetrics } = this.#parts;
+    const runs = await lockRuns(
+      tx,
+      calls.map(({ run }) => run),
+    );
+    const changed = new Set<number>();
+    const points: RunPoint[] = [];
+    for (const { run: id, batch } of calls) {
+      const run = checkActive(runs.get(id), id);
+      await putParams(tx, run, batch.params);
+      await putTags(tx, run.number, batch.tags);
+      if (batch.params.length + batch.tags.length > 0) changed.add(run.number);
+      for (const point of batch.points) points.push({ ...point, run: run.number });
+    }
+    const fresh = await logMetrics(tx, points);
+    for (const { run, batch } of calls) await logModelMetrics(tx, run, batch.points);
+    await tell(tx, events, { runs: [...runs.values()], changed, fresh });
+    return fresh.length;
+  }
+}
+
+async function tell(
+  tx: SqlTransaction,
+  events: RunEvents,
+  {
+    runs,
+    changed,
+    fresh,
+  }: { runs: readonly LockedRun[]; changed: ReadonlySet<number>; fresh: readonly RunPoint[] },
+): Promise<void> {
+  const pointsByRun = groupBy(fresh, ({ run }) => run);
+  for (const { number, id } of runs)
+    await events.metricsLogged(tx, id, pointsByRun.get(number) ?? []);
+  await events.runsChanged(tx, [...changed]);
+}
+
+function count(calls: readonly Call[]): number {
+  return calls.reduce((sum, { batch }) => sum + batch.points.length, 0);
 }

@@ -9,7 +9,7 @@ import { randomName } from './run-name.ts';
 import { runColumns, toRunInfo } from './run.ts';
 import type { Run, RunInfo, RunRow, RunStatus } from './run.ts';
 
-export const runNameTag = 'mlflow.runName';
+const runNameTag = 'mlflow.runName';
 
 export type NewRun = {
   readonly experiment: string;
@@ -38,23 +38,21 @@ export class RunStore {
         'run_name',
       );
     const runName = name ?? (tagged === '' ? undefined : tagged) ?? randomName();
-    const run = await this.#sql.transaction(async (tx) => {
+    const allTags = withName(tags, runName);
+    const row = await this.#sql.transaction(async (tx) => {
       const root = await holdActiveExperiment(tx, experiment);
-      const [row] = await tx.query<RunRow>(
+      const [made] = await tx.query<RunRow>(
         `insert into runs as r (id, experiment, name, user_id, status, start_ms, artifact_uri)
          values ($1, $2, $3, $4, 'RUNNING', $5, $6) returning ${runColumns}`,
         [id, experiment, runName, userId, startMs, `${root}/${id}/artifacts`],
       );
-      const { number } = row as RunRow; // an insert without a condition gives its row
-      await putTags(tx, number, [
-        ...tags.filter(({ key }) => key !== runNameTag),
-        { key: runNameTag, value: runName },
-      ]);
-      await this.#events.runChanged(tx, number);
-      return row as RunRow;
+      const { number } = made as RunRow; // an insert without a condition gives its row
+      await insertTags(tx, number, allTags);
+      await this.#events.runStarted(tx, made as RunRow, allTags);
+      return made as RunRow;
     });
     this.#events.wake();
-    return (await readRuns(this.#sql, [run]))[0] as Run;
+    return { info: toRunInfo(row), data: { tags: allTags }, inputs: {} };
   }
 
   async get(id: string): Promise<Run> {
@@ -173,28 +171,50 @@ export function runIdOf(id: string, field = 'run_id'): string {
   return id;
 }
 
-export function runNotThere(id: string) {
+function runNotThere(id: string) {
   return notThere(`Run with id=${id} not found`);
 }
 
-/** The run, held so that writers of one run come one after the other. */
-export async function lockRun(tx: SqlTransaction, id: string): Promise<LockedRun> {
-  const [row] = await tx.query<LockedRun>(
-    'select number, id, experiment::text, lifecycle from runs where id = $1 for no key update',
-    [runIdOf(id)],
+/** The runs by id, held so that writers of one run come one after the other; always in the same order. */
+export async function lockRuns(
+  tx: SqlTransaction,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, LockedRun>> {
+  const rows = await tx.query<LockedRun>(
+    `select number, id, experiment::text, lifecycle from runs
+     where id = any($1::text[]) order by number for no key update`,
+    [ids],
   );
-  if (!row) throw runNotThere(id);
-  return row;
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+async function lockRun(tx: SqlTransaction, id: string): Promise<LockedRun> {
+  const run = (await lockRuns(tx, [runIdOf(id)])).get(id);
+  if (!run) throw runNotThere(id);
+  return run;
 }
 
 export async function lockActiveRun(tx: SqlTransaction, id: string): Promise<LockedRun> {
-  const run = await lockRun(tx, id);
+  return checkActive(await lockRun(tx, id), id);
+}
+
+/** Only what is there and not deleted may be written to. */
+export function checkActive(run: LockedRun | undefined, id: string): LockedRun {
+  if (!run) throw runNotThere(id);
   if (run.lifecycle !== 'active')
     throw refused(
       `The run ${id} must be in the 'active' state. Current state is deleted.`,
       'run_id',
     );
   return run;
+}
+
+/** Tags of a run, the last of each key, with its name as one of them; in the order in which they are read. */
+function withName(tags: readonly Pair[], name: string): Pair[] {
+  const last = new Map(tags.map(({ key, value }) => [key, value])).set(runNameTag, name);
+  return [...last]
+    .map(([key, value]) => ({ key, value }))
+    .sort((left, right) => (left.key < right.key ? -1 : 1));
 }
 
 export async function putTags(
@@ -205,14 +225,22 @@ export async function putTags(
   if (tags.length === 0) return;
   // of a key that is given twice the last counts, as if they had been set one after the other
   const last = new Map(tags.map(({ key, value }) => [key, value]));
-  await tx.query(
-    `insert into run_tags (run, key, value) select $1, * from unnest($2::text[], $3::text[])
-     on conflict (run, key) do update set value = excluded.value`,
-    [run, [...last.keys()], [...last.values()]],
+  await insertTags(
+    tx,
+    run,
+    [...last].map(([key, value]) => ({ key, value })),
   );
   const name = last.get(runNameTag);
   if (name !== undefined)
     await tx.query('update runs set name = $2 where number = $1', [run, name]);
+}
+
+async function insertTags(tx: SqlTransaction, run: number, tags: readonly Pair[]): Promise<void> {
+  await tx.query(
+    `insert into run_tags (run, key, value) select $1, * from unnest($2::text[], $3::text[])
+     on conflict (run, key) do update set value = excluded.value`,
+    [run, tags.map(({ key }) => key), tags.map(({ value }) => value)],
+  );
 }
 
 /** Params never change: the same value again is fine, another is refused, and with it all of the call. */
