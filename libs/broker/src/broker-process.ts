@@ -109,8 +109,10 @@ async function ready(
   }
 }
 
+/** The closed channel tells the child to stop; signals it leaves to us. */
 async function stop(child: ChildProcess, exited: Promise<Exit>): Promise<void> {
-  child.kill('SIGTERM');
+  if (child.connected) child.disconnect();
+  else child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
   await exited;
   clearTimeout(timer);

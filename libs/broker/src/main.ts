@@ -9,8 +9,13 @@ import type { BrokerSettings } from './options.ts';
  * readiness and refusal through the channel to the parent. When that channel closes the parent is gone, and so is this.
  */
 const parentGone = new Promise<void>((resolve) => process.once('disconnect', resolve));
-const terminated = new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()));
-process.on('SIGINT', () => undefined); // Ctrl-C reaches the whole terminal group; the parent decides when this stops
+// Ctrl-C and `kill -TERM -<group>` reach the whole group, and the parent still needs the log to stop cleanly: it decides.
+const terminated = new Promise<void>((resolve) =>
+  process.on('SIGTERM', () => {
+    if (!process.connected) resolve();
+  }),
+);
+process.on('SIGINT', () => undefined);
 process.stdout.on('error', () => undefined); // nobody reads the log any longer
 
 const log = jsonLinesLogger((line) => process.stdout.write(line));

@@ -46,4 +46,22 @@ describe('Scope', () => {
 
     expect(() => scope.defer(() => undefined)).toThrow('the scope is closed');
   });
+
+  it('owns what it uses, and releases what comes too late', async () => {
+    const released: string[] = [];
+    const scope = new Scope();
+    scope.use({ [Symbol.dispose]: () => released.push('in time') });
+
+    await scope[Symbol.asyncDispose]();
+    const late = () =>
+      scope.use({
+        [Symbol.asyncDispose]: () => {
+          released.push('late');
+          return Promise.reject(new Error('nobody listens'));
+        },
+      });
+
+    expect(late).toThrow('the scope is closed');
+    expect(released).toEqual(['in time', 'late']);
+  });
 });

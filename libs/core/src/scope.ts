@@ -12,13 +12,14 @@ export class Scope implements AsyncDisposable {
     this.#releases.add(release);
   }
 
-  /** Takes ownership of `resource` and gives it back. */
+  /** Takes ownership of `resource` and gives it back. A closed scope releases it at once, and throws. */
   use<T extends AsyncDisposable | Disposable>(resource: T): T {
-    this.defer(() =>
+    const release = () =>
       Symbol.asyncDispose in resource
         ? resource[Symbol.asyncDispose]()
-        : resource[Symbol.dispose](),
-    );
+        : resource[Symbol.dispose]();
+    if (this.#closing) void Promise.resolve(release()).catch(() => undefined);
+    this.defer(release);
     return resource;
   }
 

@@ -1,63 +1,72 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError } from '@flywheel/core';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError, newId } from '@flywheel/core';
+
+const ATTEMPTS = 4;
+const LONGEST_PAUSE_MS = 40;
 
 /**
- * One process per data folder: a lock file with the holder's pid and start time. The lock of a process that is gone
- * (or whose pid now belongs to another) does not block.
+ * One process per data folder. Each claim is an empty file in `<folder>/lock`, named for the process and for when it
+ * began, so that what a dead process left (even if its pid now belongs to another) does not block. Who claims looks for
+ * others afterwards: of two that come at once at least one sees the other and steps back. Throws `conflict` with the
+ * folder and the pid that holds it.
  */
-export function lockDataFolder(folder: string): Promise<Disposable> {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, 'lock');
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const file = openSync(path, 'wx');
-      writeSync(file, JSON.stringify({ pid: process.pid, started: startOf(process.pid) }));
-      closeSync(file);
-      return Promise.resolve({ [Symbol.dispose]: () => rmSync(path, { force: true }) });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const holder = readHolder(path);
-      if (holder && isAlive(holder))
-        return Promise.reject(
-          new AppError('conflict', 'the data folder is in use', {
-            details: { folder, pid: holder.pid },
-          }),
-        );
-      rmSync(path, { force: true });
-    }
-  }
-  return Promise.reject(
-    new AppError('conflict', 'the data folder is in use', { details: { folder } }),
-  );
-}
-
-type Holder = { pid: number; started: string | undefined };
-
-function readHolder(path: string): Holder | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Holder; // written by us; anything else counts as stale
-  } catch {
-    return undefined;
+export async function lockDataFolder(folder: string): Promise<Disposable> {
+  const claims = join(folder, 'lock');
+  makeFolder(claims);
+  const own = `${process.pid}.${startOf(process.pid) ?? ''}.${newId()}`;
+  const path = join(claims, own);
+  for (let attempt = 1; ; attempt++) {
+    writeFileSync(path, '', { flag: 'wx' });
+    const pid = otherHolder(claims, own);
+    if (pid === undefined) return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
+    rmSync(path, { force: true });
+    if (attempt === ATTEMPTS)
+      throw new AppError('conflict', 'the data folder is in use', { details: { folder, pid } });
+    await delay(Math.random() * LONGEST_PAUSE_MS); // two that came at once do not meet again
   }
 }
 
-function isAlive(holder: Holder): boolean {
-  if (!Number.isInteger(holder.pid)) return false;
+/** A file of that name is what an earlier form of this lock left. */
+function makeFolder(claims: string): void {
+  if (statSync(claims, { throwIfNoEntry: false })?.isFile()) rmSync(claims);
+  mkdirSync(claims, { recursive: true });
+}
+
+/** The pid of a running process with a claim; claims of processes that are gone are removed. */
+function otherHolder(claims: string, own: string): number | undefined {
+  for (const name of readdirSync(claims)) {
+    if (name === own) continue;
+    const [pid, started] = name.split('.');
+    if (isRunning(Number(pid), started ?? '')) return Number(pid);
+    rmSync(join(claims, name), { force: true, recursive: true });
+  }
+  return undefined;
+}
+
+function isRunning(pid: number, started: string): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   try {
-    process.kill(holder.pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false; // EPERM: it runs as somebody else
   }
-  const started = startOf(holder.pid);
-  return started === undefined || holder.started === undefined || started === holder.started;
+  if (statOf(pid)?.[0] === 'Z') return false; // ended, and not yet collected by its parent
+  const start = startOf(pid);
+  return start === undefined || started === '' || start === started;
 }
 
-/** Start time of a process in clock ticks since boot, where the system tells (Linux). */
+/** When a process began, in clock ticks since boot, where the system tells (Linux). */
 function startOf(pid: number): string | undefined {
+  return statOf(pid)?.[19];
+}
+
+/** The fields of /proc/<pid>/stat after the command, which may hold spaces and parentheses. */
+function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }

@@ -35,7 +35,7 @@ export class MetricsRegistry implements Metrics {
     labels: readonly string[] = [],
   ): { add(amount?: number, labels?: Labels): void } {
     const counter =
-      this.#existing<Counter>(name) ??
+      this.#existing(name, Counter) ??
       new Counter({ name, help, labelNames: [...labels], registers: [this.#registry] });
     return { add: (amount = 1, values = {}) => counter.inc({ ...values }, amount) };
   }
@@ -46,7 +46,7 @@ export class MetricsRegistry implements Metrics {
     labels: readonly string[] = [],
   ): { set(value: number, labels?: Labels): void } {
     const gauge =
-      this.#existing<Gauge>(name) ??
+      this.#existing(name, Gauge) ??
       new Gauge({ name, help, labelNames: [...labels], registers: [this.#registry] });
     return { set: (value, values = {}) => gauge.set({ ...values }, value) };
   }
@@ -57,7 +57,7 @@ export class MetricsRegistry implements Metrics {
     options: { labels?: readonly string[]; buckets?: readonly number[] } = {},
   ): { observe(value: number, labels?: Labels): void } {
     const histogram =
-      this.#existing<Histogram>(name) ??
+      this.#existing(name, Histogram) ??
       new Histogram({
         name,
         help,
@@ -73,7 +73,12 @@ export class MetricsRegistry implements Metrics {
     return this.#registry.metrics();
   }
 
-  #existing<Metric>(name: string): Metric | undefined {
-    return this.#registry.getSingleMetric(name) as Metric | undefined; // one declaration per name, so the kind is known
+  #existing<Kind extends object>(
+    name: string,
+    kind: abstract new (...settings: never[]) => Kind,
+  ): Kind | undefined {
+    const metric: unknown = this.#registry.getSingleMetric(name);
+    if (metric === undefined || metric instanceof kind) return metric;
+    throw new Error(`metric ${name} is declared already, as something else`);
   }
 }

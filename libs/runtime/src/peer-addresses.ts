@@ -1,24 +1,33 @@
-import { AppError } from '@flywheel/core';
+import type { Owner } from '@flywheel/contracts';
+import { z } from 'zod';
 
-/** `ingestion=http://127.0.0.1:7101,tracking=http://…` as a map from service to base address. */
-export function parsePeers(list: string): Map<string, string> {
-  const entries = list
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '');
-  return new Map(
-    entries.map((entry) => {
-      const [service, address] = splitOnce(entry, '=');
-      if (!service || !address || !URL.canParse(address))
-        throw new AppError('invalid_argument', 'the environment is not valid', {
-          details: { problems: [`FLYWHEEL_PEERS: "${entry}" is not <service>=<address>`] },
-        });
-      return [service, address.replace(/\/+$/, '')];
-    }),
-  );
-}
+const services: readonly string[] = [
+  'ingestion',
+  'feature-store',
+  'tracking',
+  'registry',
+  'trainer',
+  'router',
+  'monitor',
+] satisfies readonly Owner[];
 
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+/** Base addresses by service. */
+export type PeerAddresses = Readonly<Partial<Record<Owner, string>>>;
+
+/** `ingestion=http://127.0.0.1:7101,tracking=http://…` as base addresses by service. */
+export function peerAddresses(): z.ZodType<PeerAddresses, string> {
+  return z.string().transform((list, context) => {
+    const entries = list.split(',').filter((entry) => entry.trim() !== '');
+    return Object.fromEntries(
+      entries.map((entry) => {
+        const at = entry.indexOf('=');
+        const [service, address] = [entry.slice(0, at).trim(), entry.slice(at + 1).trim()];
+        if (at < 0 || !/^https?:\/\//.test(address) || !URL.canParse(address))
+          context.addIssue(`has "${entry.trim()}" where it must have <service>=<http address>`);
+        else if (!services.includes(service))
+          context.addIssue(`names "${service}", which is none of ${services.join(', ')}`);
+        return [service, address.replace(/\/+$/, '')];
+      }),
+    );
+  });
 }

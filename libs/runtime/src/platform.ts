@@ -11,12 +11,15 @@ import {
   openSql,
   startEmbeddedPostgres,
 } from '@flywheel/storage';
+import type { BrokerSecurity } from '@flywheel/kafka';
 import type { Analytics, Migration, ObjectStore, OnlineStore, Sql } from '@flywheel/storage';
 import type { PlatformConfig } from './platform-config.ts';
 
 /** What a process stands on: the same five things whether they are embedded or real servers. */
 export type Platform = {
   readonly brokers: readonly string[];
+  /** How to sign in to the brokers, where they ask for it. */
+  readonly brokerSecurity: BrokerSecurity | undefined;
   /** Loopback ports of the embedded servers, for a person to connect to. */
   readonly addresses: Readonly<Record<string, string>>;
   readonly objects: ObjectStore;
@@ -33,7 +36,7 @@ export type Platform = {
   readonly failed: Promise<never>;
 };
 
-type Servers = Pick<Platform, 'brokers' | 'addresses' | 'objects' | 'failed'> & {
+type Servers = Pick<Platform, 'brokers' | 'brokerSecurity' | 'addresses' | 'objects' | 'failed'> & {
   databaseUrl: string;
   openOnlineStore(namespace: string, log: Logger): Promise<OnlineStore>;
   /** Folders that DuckDB may read. */
@@ -76,35 +79,32 @@ async function startEmbedded(
   log: Logger,
   scope: Scope,
 ): Promise<Servers> {
-  const started = await Promise.allSettled([
+  // Each belongs to the scope as soon as it runs, whatever becomes of the other.
+  const [broker, postgres] = await Promise.all([
     startBrokerProcess({
       folder: join(data, 'log'),
       port: config.FLYWHEEL_KAFKA_PORT,
       log: log.child({ part: 'broker' }),
-    }),
+    }).then((server) => scope.use(server)),
     startEmbeddedPostgres({
       folder: join(data, 'sql'),
       port: config.FLYWHEEL_SQL_PORT,
       log: log.child({ part: 'sql' }),
-    }),
+    }).then((server) => scope.use(server)),
   ]);
-  for (const server of started) if (server.status === 'fulfilled') scope.use(server.value);
-  const [broker, postgres] = started;
-  if (broker.status === 'rejected') throw broker.reason;
-  if (postgres.status === 'rejected') throw postgres.reason;
-
   const objects = await openFileObjectStore({ folder: join(data, 'objects') });
   return {
-    brokers: [`127.0.0.1:${broker.value.port}`],
-    addresses: { kafka: `127.0.0.1:${broker.value.port}`, sql: postgres.value.url },
-    databaseUrl: postgres.value.url,
+    brokers: [`127.0.0.1:${broker.port}`],
+    brokerSecurity: undefined,
+    addresses: { kafka: `127.0.0.1:${broker.port}`, sql: postgres.url },
+    databaseUrl: postgres.url,
     objects,
     openOnlineStore: (namespace) =>
       Promise.resolve(openLmdbOnlineStore({ folder: join(data, 'online'), namespace })),
     readable: [join(data, 'objects')],
     failed: Promise.race([
-      broker.value.exited.then(ended('embedded broker', scope)),
-      postgres.value.exited.then(ended('embedded PostgreSQL', scope)),
+      broker.exited.then(ended('embedded broker', scope)),
+      postgres.exited.then(ended('embedded PostgreSQL', scope)),
     ]),
   };
 }
@@ -124,6 +124,7 @@ async function connectDistributed(
   });
   return {
     brokers: config.KAFKA_BROKERS,
+    brokerSecurity: brokerSecurity(config),
     addresses: { kafka: config.KAFKA_BROKERS.join(',') },
     databaseUrl: config.DATABASE_URL.reveal(),
     objects,
@@ -132,6 +133,23 @@ async function connectDistributed(
     readable: [cacheFolder],
     failed: new Promise<never>(() => undefined),
   };
+}
+
+function brokerSecurity(
+  config: PlatformConfig & { FLYWHEEL_PLATFORM: 'distributed' },
+): BrokerSecurity {
+  const { KAFKA_TLS, KAFKA_SASL_MECHANISM, KAFKA_USERNAME, KAFKA_PASSWORD } = config;
+  const ssl = KAFKA_TLS;
+  if (!KAFKA_SASL_MECHANISM || !KAFKA_USERNAME || !KAFKA_PASSWORD) return { ssl };
+  const credentials = { username: KAFKA_USERNAME, password: KAFKA_PASSWORD.reveal() };
+  switch (KAFKA_SASL_MECHANISM) {
+    case 'plain':
+      return { ssl, sasl: { mechanism: 'plain', ...credentials } };
+    case 'scram-sha-256':
+      return { ssl, sasl: { mechanism: 'scram-sha-256', ...credentials } };
+    case 'scram-sha-512':
+      return { ssl, sasl: { mechanism: 'scram-sha-512', ...credentials } };
+  }
 }
 
 function ended(

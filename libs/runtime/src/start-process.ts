@@ -1,25 +1,26 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { newId, Scope, systemClock } from '@flywheel/core';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError, newId, Scope, systemClock } from '@flywheel/core';
 import type { Clock, Logger } from '@flywheel/core';
-import { deadLetterTopic, topics } from '@flywheel/contracts';
 import type { Owner } from '@flywheel/contracts';
 import { createHttpClient, createHttpServer, createPeers } from '@flywheel/http';
-import { openBus } from '@flywheel/kafka';
+import type { HttpServer } from '@flywheel/http';
 import type { Bus } from '@flywheel/kafka';
-import { busMetrics, httpMetrics } from './red-metrics.ts';
+import { httpMetrics } from './red-metrics.ts';
 import { createLogger } from './logger.ts';
 import { lockDataFolder } from './data-folder-lock.ts';
 import { MetricsRegistry } from './metrics.ts';
 import { createPlatform } from './platform.ts';
 import { platformConfig } from './platform-config.ts';
 import type { PlatformConfig } from './platform-config.ts';
+import { ProcessFailure } from './process-failure.ts';
 import { readConfig } from './config.ts';
 import type { Environment } from './config.ts';
-import { parsePeers } from './peer-addresses.ts';
+import { startService } from './service-scope.ts';
 import { startTracing } from './start-tracing.ts';
-import { busTracing, httpTracing } from './tracing.ts';
-import type { Service, ServiceContext } from './define-service.ts';
+import { httpTracing } from './tracing.ts';
+import type { Service } from './define-service.ts';
 
 export type RunningProcess = AsyncDisposable & {
   readonly url: string;
@@ -34,6 +35,10 @@ export type StartOptions = {
   /** Overrides the logger that the environment asks for. */
   log?: Logger;
   clock?: Clock;
+  /** Gives the start up: what has been started is closed again. */
+  signal?: AbortSignal;
+  /** Also checks replies of operations against their contracts: for tests. */
+  checkReplies?: boolean;
 };
 
 /** Reads the configuration of the platform and of every service at once. */
@@ -49,7 +54,7 @@ export function readProcessConfig(
 
 /**
  * The one place where parts are put together: configuration, logger, platform, services in turn, and last the intake
- * (consumers, then the HTTP listener), which therefore closes first.
+ * (consumers, then the HTTP listener), which therefore closes first. What fails while it starts unwinds all of it.
  */
 export async function startProcess(
   services: readonly Service[],
@@ -57,138 +62,146 @@ export async function startProcess(
 ): Promise<RunningProcess> {
   const [config, ...serviceConfigs] = readProcessConfig(services, options.environment);
   const log = options.log ?? createLogger({ level: config.FLYWHEEL_LOG_LEVEL });
-  const clock = options.clock ?? systemClock;
   const scope = new Scope();
+  const stopping = new AbortController();
+  const failure = new ProcessFailure(log, stopping.signal);
+  const starting = open({
+    services,
+    config,
+    serviceConfigs,
+    options,
+    log,
+    scope,
+    stopping,
+    failure,
+  });
+  starting.catch(() => undefined); // it is told below, unless a part fails first
   try {
-    const stopping = new AbortController();
-    let reject: (error: unknown) => void = () => undefined;
-    const failed = new Promise<never>((_, rejectFailed) => {
-      reject = rejectFailed;
-    });
-    failed.catch(() => undefined); // whoever awaits `failed` is told; nobody awaiting it is no error
-    const fail = (part: string) => (error: unknown) => {
-      if (stopping.signal.aborted) return;
-      log.error({ err: error, part }, 'a part of the process failed');
-      reject(error);
-    };
-
-    if (config.FLYWHEEL_PLATFORM === 'embedded')
-      scope.use(await lockDataFolder(resolve(config.FLYWHEEL_DATA)));
-    scope.use(
-      await startTracing(options.environment, services.map((service) => service.name).join('+')),
-    );
-    const metrics = new MetricsRegistry();
-    const platform = await createPlatform(config, log, scope);
-    platform.failed.catch(fail('platform'));
-
-    const http = scope.use(
-      createHttpServer({
-        log: log.child({ part: 'http' }),
-        metrics: httpMetrics(metrics),
-        tracing: httpTracing(),
-        metricsText: () => metrics.text(),
-        statusConfig: () => Object.assign({}, config, ...serviceConfigs) as object,
-      }),
-    );
-    let addresses: Readonly<Record<string, string>> = {};
-    http.route({
-      service: 'platform',
-      name: 'platform.addresses',
-      summary: 'Tells where the platform answers',
-      method: 'GET',
-      path: '/status/addresses',
-      body: 'none',
-      handler: () => ({ body: addresses }),
-    });
-    const remote = parsePeers(config.FLYWHEEL_PEERS);
-    let url = '';
-    const urlOf = (service: Owner) => remote.get(service) ?? url;
-    const client = scope.use(
-      createHttpClient({ log: log.child({ part: 'client' }), tracing: httpTracing() }),
-    );
-    const peers = createPeers({ client, urlOf, local: http.local });
-
-    const buses: Bus[] = [];
-    const instance = newId(clock.nowMs());
-    for (const [index, service] of services.entries()) {
-      const serviceLog = log.child({ service: service.name });
-      const child = scope.child();
-      const bus = child.use(
-        await openBus({
-          brokers: platform.brokers,
-          service: service.name,
-          log: serviceLog,
-          clock,
-          metrics: busMetrics(metrics, service.name),
-          tracing: busTracing(),
-        }),
-      );
-      if (index === 0) await bus.ensureTopics(Object.values(topics));
-      await bus.ensureTopics([deadLetterTopic(service.name)]);
-      bus.failed.catch(fail(`${service.name} bus`));
-      buses.push(bus);
-      const context: ServiceContext<unknown> = {
-        config: serviceConfigs[index],
-        log: serviceLog,
-        clock,
-        scope: child,
-        signal: stopping.signal,
-        instance,
-        bus,
-        http,
-        peers,
-        urlOf,
-        openSql: async (migrations) =>
-          child.use(
-            await platform.openSql(service.name.replaceAll('-', '_'), migrations, serviceLog),
-          ),
-        openOnlineStore: async () =>
-          child.use(await platform.openOnlineStore(service.name, serviceLog)),
-        objects: platform.objects.scoped(service.name),
-        publicObjects: platform.objects,
-        openAnalytics: (limits) =>
-          platform.openAnalytics({ ...limits, folder: platform.folderOf(service.name) }),
-        metrics,
-        folder: platform.folderOf(service.name),
-        spawn: (name, work) => void work.catch(fail(`${service.name} ${name}`)),
-      };
-      await service.start(context);
-    }
-
-    for (const bus of buses) await bus.start();
-    scope.defer(async () => {
-      http.drain();
-      stopping.abort();
-      await Promise.all(buses.map((bus) => bus.stopIntake()));
-    });
-    const { port } = await http.listen({
-      port: config.FLYWHEEL_HTTP_PORT,
-      host: config.FLYWHEEL_HTTP_HOST,
-    });
-    url = `http://${config.FLYWHEEL_HTTP_HOST}:${port}`;
-    http.setReady(true);
-
-    addresses = { http: url, docs: `${url}/docs`, ...platform.addresses };
-    writeFileSync(
-      join(resolve(config.FLYWHEEL_DATA), addressFile(config, services)),
-      JSON.stringify(addresses, null, 2),
-    );
-    log.info({ ...addresses, services: services.map((service) => service.name) }, 'ready');
+    const addresses = await Promise.race([starting, failure.failed, whenAborted(options.signal)]);
     return {
-      url,
+      url: addresses['http'] ?? '',
       addresses,
-      failed,
+      failed: failure.failed,
       [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
     };
   } catch (error) {
-    await scope[Symbol.asyncDispose]().catch((failure: unknown) => {
-      log.warn({ err: failure }, 'could not close everything after a failed start');
-    });
+    stopping.abort();
+    await Promise.race([unwind(scope, log), delay(config.FLYWHEEL_STOP_WITHIN_MS)]);
     throw error;
   }
 }
 
-function addressFile(config: PlatformConfig, services: readonly Service[]): string {
-  if (config.FLYWHEEL_PLATFORM === 'embedded') return 'addresses.json';
-  return `addresses-${services.map((service) => service.name).join('-')}.json`;
+type Opening = {
+  services: readonly Service[];
+  config: PlatformConfig;
+  serviceConfigs: readonly unknown[];
+  options: StartOptions;
+  log: Logger;
+  scope: Scope;
+  stopping: AbortController;
+  failure: ProcessFailure;
+};
+
+async function open(opening: Opening): Promise<Readonly<Record<string, string>>> {
+  const { services, config, serviceConfigs, options, log, scope, stopping, failure } = opening;
+  const clock = options.clock ?? systemClock;
+  const names = services.map((service) => service.name);
+
+  if (config.FLYWHEEL_PLATFORM === 'embedded')
+    scope.use(await lockDataFolder(resolve(config.FLYWHEEL_DATA)));
+  scope.use(await startTracing(options.environment, names.join('+')));
+  const metrics = new MetricsRegistry();
+  const platform = await createPlatform(config, log, scope);
+  failure.watch('platform', platform.failed);
+
+  const http = scope.use(
+    createHttpServer({
+      log: log.child({ part: 'http' }),
+      metrics: httpMetrics(metrics),
+      tracing: httpTracing(),
+      metricsText: () => metrics.text(),
+      statusConfig: () => Object.assign({}, config, ...serviceConfigs) as object,
+      allowedHosts: config.FLYWHEEL_HTTP_ALLOWED_HOSTS,
+      checkReplies: options.checkReplies ?? false,
+    }),
+  );
+  let addresses: Readonly<Record<string, string>> = {};
+  addressRoute(http, () => addresses);
+  const client = scope.use(
+    createHttpClient({ log: log.child({ part: 'client' }), tracing: httpTracing() }),
+  );
+  const urlOf = (service: Owner) => config.FLYWHEEL_PEERS[service] ?? addresses['http'] ?? '';
+  const peers = createPeers({ client, urlOf, local: http.local });
+
+  const parts = {
+    ...{ platform, log, clock, metrics, http, peers, urlOf, failure },
+    instance: newId(clock.nowMs()),
+    signal: stopping.signal,
+  };
+  const buses: Bus[] = [];
+  for (const [index, service] of services.entries())
+    buses.push(await startService(service, serviceConfigs[index], parts, scope.child()));
+
+  await Promise.all(buses.map((bus) => bus.start()));
+  scope.defer(() => closeIntake(http, buses, stopping));
+  const host = config.FLYWHEEL_HTTP_HOST;
+  const { port } = await http.listen({ port: config.FLYWHEEL_HTTP_PORT, host });
+  const url = `http://${reachable(host)}:${port}`;
+  addresses = { http: url, docs: `${url}/docs`, ...platform.addresses };
+  writeFileSync(addressFile(config, names), JSON.stringify(addresses, null, 2));
+  http.setReady(true);
+  log.info({ ...addresses, services: names }, 'ready');
+  return addresses;
+}
+
+/** Requests and events under way are finished while everything they need is still there. */
+async function closeIntake(
+  http: HttpServer,
+  buses: readonly Bus[],
+  stopping: AbortController,
+): Promise<void> {
+  http.drain();
+  stopping.abort();
+  await Promise.all([http[Symbol.asyncDispose](), ...buses.map((bus) => bus.stopIntake())]);
+}
+
+function addressRoute(http: HttpServer, addresses: () => object): void {
+  http.route({
+    service: 'platform',
+    name: 'platform.addresses',
+    summary: 'Tells where the platform answers',
+    method: 'GET',
+    path: '/status/addresses',
+    body: 'none',
+    handler: () => ({ body: addresses() }),
+  });
+}
+
+/** A host that a client on this machine can connect to. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function addressFile(config: PlatformConfig, names: readonly string[]): string {
+  const name =
+    config.FLYWHEEL_PLATFORM === 'embedded'
+      ? 'addresses.json'
+      : `addresses-${names.join('-')}.json`;
+  return join(resolve(config.FLYWHEEL_DATA), name);
+}
+
+function whenAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise<never>((_, reject) => {
+    const giveUp = () => reject(new AppError('cancelled', 'the start was given up'));
+    if (signal?.aborted) giveUp();
+    else signal?.addEventListener('abort', giveUp, { once: true });
+  });
+}
+
+async function unwind(scope: Scope, log: Logger): Promise<void> {
+  await scope[Symbol.asyncDispose]().catch((failure: unknown) => {
+    log.warn({ err: failure }, 'could not close everything after a failed start');
+  });
 }
