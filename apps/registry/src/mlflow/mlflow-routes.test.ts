@@ -7,7 +7,7 @@ import { openBus } from '@flywheel/kafka';
 import type { Bus } from '@flywheel/kafka';
 import { startTestProcess } from '@flywheel/runtime/testing';
 import { registry } from '../service.ts';
-import { aTrackingService } from './tracking.fixture.ts';
+import { aTrackingService } from '../tracking.fixture.ts';
 
 type Json = Record<string, unknown>;
 type Reply = { status: number; body: Json };
