@@ -55,8 +55,8 @@ describe('sockets', () => {
     asking.write('a question');
 
     await eventually(() => expect(asking.destroyed).toBe(true));
+    await eventually(() => expect(sockets.count).toBe(1));
     expect(silent.destroyed).toBe(false);
-    expect(sockets.count).toBe(1);
     sockets.destroyAll();
     await eventually(() => expect(sockets.count).toBe(0));
     for (const socket of accepted) socket.destroy();
