@@ -91,6 +91,24 @@ describe('a shared backend', () => {
     expect(system.ran).toEqual(['Q begin f', 'Q commit f', 'Q checkpoint']);
   });
 
+  it('holds an answer back until what it tells is on the disk, and works for others meanwhile', async () => {
+    await using system = await start();
+    const [one, two] = [await system.connect(), await system.connect()];
+    const order: string[] = [];
+    one.on('data', () => order.push('one'));
+    two.on('data', () => order.push('two'));
+    const disk = eventually(() => expect(system.ran).toHaveLength(2));
+    system.backend.disk = disk.then(() => order.push('on the disk')).then(() => undefined);
+
+    one.write(simpleQuery('commit'));
+    await eventually(() => expect(system.ran).toEqual(['Q commit f']));
+    two.write(simpleQuery('other'));
+
+    await eventually(() => expect(order).toHaveLength(3));
+    expect(order[0]).toBe('on the disk');
+    expect(order.slice(1).sort()).toEqual(['one', 'two']);
+  });
+
   it('tells when the backend broke', async () => {
     await using system = await start();
     const one = await system.connect();
@@ -122,6 +140,7 @@ describe('a shared backend', () => {
 /** A backend that notes what it runs: types and texts of the messages. It is in a transaction from begin to commit. */
 class NotingBackend implements Backend {
   readonly ran: string[] = [];
+  disk: Promise<void> | undefined;
   #isInTransaction = false;
 
   run(messages: Buffer): Promise<Buffer> {
@@ -137,6 +156,10 @@ class NotingBackend implements Backend {
     // The search path is set for every client here; it is not what these tests look at.
     if (!words[0]?.startsWith('Q set')) this.ran.push(words.join(' '));
     return Promise.resolve(words[0] === 'Q break' ? Buffer.alloc(0) : welcome);
+  }
+
+  durable(): Promise<void> | undefined {
+    return this.disk;
   }
 
   isInTransaction(): boolean {
@@ -159,6 +182,7 @@ async function start({ idleInTransactionMs = 60_000 } = {}) {
     shared,
     port,
     ran: backend.ran,
+    backend,
     failures,
     connect: async () => {
       const socket = connect(port, '127.0.0.1');

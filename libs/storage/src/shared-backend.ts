@@ -17,6 +17,8 @@ import {
 /** One PostgreSQL backend: takes whole messages, gives all its answers. */
 export type Backend = {
   run(messages: Buffer): Promise<Buffer>;
+  /** Resolves when all that was committed is on the disk; undefined when it already is. */
+  durable(): Promise<void> | undefined;
   isInTransaction(): boolean;
 };
 
@@ -28,6 +30,8 @@ type Session = {
   isStarted: boolean;
   isClosed: boolean;
   searchPath: string;
+  /** Resolves when the answers given so far are sent; undefined when they are. */
+  answered: Promise<void> | undefined;
   /** Messages since the last one that asks for an answer. */
   partial: Buffer[];
   /** Whole units of work: messages up to one that asks for an answer. */
@@ -60,6 +64,7 @@ export class SharedBackend {
   readonly #sessions = new Set<Session>();
   #owner: Session | undefined;
   #isRunning = false;
+  #isClosing = false;
   #searchPath = '';
   #nextId = 1;
   #evictAfter: NodeJS.Timeout | undefined;
@@ -85,6 +90,7 @@ export class SharedBackend {
       isStarted: false,
       isClosed: false,
       searchPath: 'public',
+      answered: undefined,
       partial: [],
       ready: [],
     };
@@ -116,17 +122,25 @@ export class SharedBackend {
     });
   }
 
-  /** Waits for the running unit, then ends all connections. */
+  /** Finishes the running unit and sends its answer, then ends all connections. */
   async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const session of this.#sessions) session.ready = [];
+    await this.#untilIdle();
+    for (const { answered } of this.#sessions) await answered;
     for (const session of this.#sessions) {
-      session.ready = [];
       session.socket.end(fatal('57P01', 'the server is shutting down'));
       this.#detach(session);
     }
+    await this.#untilIdle();
+  }
+
+  async #untilIdle(): Promise<void> {
     while (this.#isRunning) await nextTurn();
   }
 
   #read(session: Session): void {
+    if (this.#isClosing) return;
     while (!session.isStarted) {
       const opening = session.reader.takeOpening();
       if (!opening) return;
@@ -210,9 +224,29 @@ export class SharedBackend {
     if (unit.endsTurn && !endsWithReady(output))
       throw new Error('the backend did not get ready again, as after a stack overflow');
     this.#noteSearchPath(session, output);
-    session.socket.write(output);
+    this.#answer(session, output);
     if (unit.endsTurn && !this.#backend.isInTransaction()) this.#owner = undefined;
     this.#enqueue(session);
+  }
+
+  /**
+   * An answer may tell of a commit, its own or one that it has seen, so it waits until that is on the disk; the backend
+   * goes on with others meanwhile.
+   */
+  #answer(session: Session, output: Buffer): void {
+    const durable = this.#backend.durable();
+    if (!durable && !session.answered) {
+      session.socket.write(output);
+      return;
+    }
+    const mine = Promise.all([session.answered, durable]).then(
+      () => {
+        if (session.answered === mine) session.answered = undefined;
+        if (!session.isClosed) session.socket.write(output);
+      },
+      (error: unknown) => this.#fail(error),
+    );
+    session.answered = mine;
   }
 
   /**

@@ -26,7 +26,7 @@ export async function startTestPostgres(): Promise<EmbeddedPostgres> {
 export async function freshPostgresFolder(): Promise<string> {
   const template = await makeTemplate();
   const folder = await mkdtemp(join(tmpdir(), 'flywheel-postgres-'));
-  await cp(template, folder, { recursive: true });
+  await cp(template, folder, { recursive: true, preserveTimestamps: true });
   return folder;
 }
 
