@@ -14,13 +14,13 @@ export type SourceParts = {
   peers: Pick<Peers, 'call'>;
   objects: PublicObjects;
 };
-export type SourceRequest = {
+type SourceRequest = {
   source: string;
   run: string | undefined;
   loggedModel: string | undefined;
   tags: readonly Tag[];
 };
-export type ResolvedSource = {
+type ResolvedSource = {
   run: string | undefined;
   loggedModel: string | undefined;
   /** Where clients download the files from. */

@@ -8,7 +8,7 @@ import { describeVersion } from './describe-version.ts';
 import { selectVersions } from './model-rows.ts';
 import type { VersionRow } from './model-rows.ts';
 
-export type VersionChange = EventData<typeof registry.modelVersionChanged>['change'];
+type VersionChange = EventData<typeof registry.modelVersionChanged>['change'];
 
 /** Transactions whose changes are told: each as an audit entry, those of versions as events too. */
 export class ChangeLog {

@@ -5,7 +5,7 @@ import { selectVersions } from './model-rows.ts';
 import type { Stage, Tag, VersionRow } from './model-rows.ts';
 import { refuseServed } from './served-versions.ts';
 
-export type NewVersion = {
+type NewVersion = {
   model: string;
   source: string;
   location: string;
