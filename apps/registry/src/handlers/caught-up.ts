@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '@flywheel/core';
 import type { Bus } from '@flywheel/kafka';
 
 const EVERY_MS = 10;
 
 /**
- * Waits until a subscription has handled what its topic held when the call was made, at most so long: a decision sees
- * what was published before it was asked for.
+ * Waits until a subscription has handled what its topic held when the call was made: a decision sees what was
+ * published before it was asked for. `unavailable` when that takes too long: stale evidence is no consent.
  */
 export async function caughtUp(
-  bus: Pick<Bus, 'endOffsets' | 'positions' | 'service'>,
+  bus: Pick<Bus, 'endOffsets' | 'positions'>,
   topic: string,
   withinMs: number,
 ): Promise<void> {
@@ -20,12 +21,11 @@ export async function caughtUp(
         end === 0n ||
         bus
           .positions()
-          .some(
-            (position) =>
-              position.topic === topic &&
-              position.partition === partition &&
-              position.position >= end,
-          ),
+          .some((one) => one.topic === topic && one.partition === partition && one.position >= end),
     );
-  while (!isThere() && performance.now() < deadlineMs) await delay(EVERY_MS);
+  while (!isThere()) {
+    if (performance.now() > deadlineMs)
+      throw new AppError('unavailable', 'the reports published so far could not be read in time');
+    await delay(EVERY_MS);
+  }
 }
