@@ -32,9 +32,9 @@ export async function metricHistory(
   if (after && after.series !== series.id) throw badToken();
   const size = Math.min(page.size, historyPage);
   const rows = await sql.query<HistoryRow>(
-    `select timestamp_ms::text as timestamp, step::text, value from points
-     where series = $1 ${after ? 'and (timestamp_ms, step, value) > ($3::bigint, $4::bigint, $5::float8)' : ''}
-     order by timestamp_ms, step, value limit $2`,
+    `select p.timestamp_ms::text as timestamp, p.step::text as step, p.value from points p
+     where p.series = $1 ${after ? 'and (p.timestamp_ms, p.step, p.value) > ($3::bigint, $4::bigint, $5::float8)' : ''}
+     order by p.timestamp_ms, p.step, p.value limit $2`,
     [series.id, size + 1, ...(after ? [after.timestamp, after.step, after.value] : [])],
   );
   const points = rows.slice(0, size);

@@ -62,6 +62,10 @@ export function notOffered(message: string): AppError {
   return new AppError('invalid_argument', message, { details: { mlflow: 'NOT_IMPLEMENTED' } });
 }
 
+export function notEnabled(message: string): AppError {
+  return new AppError('invalid_argument', message, { details: { mlflow: 'FEATURE_DISABLED' } });
+}
+
 /** A state that forbids the change. MLflow answers 500 here, which its own clients repeat for minutes. */
 export function wrongState(message: string): AppError {
   return new AppError('invalid_argument', message, { details: { mlflow: 'INVALID_STATE' } });

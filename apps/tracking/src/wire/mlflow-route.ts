@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { RawReply, RawRequest, RouteMethod } from '@flywheel/http';
 import type { ServiceContext } from '@flywheel/runtime';
-import { mlflowErrors, refused } from './mlflow-errors.ts';
+import { mlflowErrors, notEnabled } from './mlflow-errors.ts';
 import { Parameters, readingMlflow } from './parameters.ts';
 
 export type Http = ServiceContext<unknown>['http'];
@@ -69,5 +69,5 @@ export function mlflowBytesRoute(
 function checkWorkspace({ headers }: RawRequest): void {
   const workspace = headers['x-mlflow-workspace'];
   if (workspace !== undefined && workspace !== '' && workspace !== 'default')
-    throw refused('Workspaces are not enabled on this server', 'x-mlflow-workspace');
+    throw notEnabled('Workspaces are not enabled on this server');
 }
