@@ -31,20 +31,22 @@ export function withReadmePart(readme: string, name: string, content: string): s
 }
 
 function variablesOf(schema: z.ZodObject): readonly Variable[] {
-  const { properties = {}, required = [] } = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-  });
-  return Object.entries(properties).map(([name, described]) => {
-    const { default: standard, description } = described as z.core.JSONSchema.Schema;
+  return Object.entries(schema.shape).map(([name, variable]) => {
+    const { description } = variable as z.ZodType;
     if (description === undefined) throw new Error(`${name} has no .describe()`);
     return {
       name,
-      standard: standard === undefined ? undefined : textOf(standard),
-      isRequired: required.includes(name),
+      standard: standardOf(variable as z.ZodType),
+      isRequired: !(variable as z.ZodType).safeParse(undefined).success,
       meaning: description,
     };
   });
+}
+
+function standardOf(variable: z.ZodType): string | undefined {
+  if (variable instanceof z.ZodDefault || variable instanceof z.ZodPrefault)
+    return textOf(variable.def.defaultValue);
+  return variable instanceof z.ZodOptional ? standardOf(variable.unwrap() as z.ZodType) : undefined;
 }
 
 function textOf(standard: unknown): string {

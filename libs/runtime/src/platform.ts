@@ -79,19 +79,22 @@ async function startEmbedded(
   log: Logger,
   scope: Scope,
 ): Promise<Servers> {
-  // Each belongs to the scope as soon as it runs, whatever becomes of the other.
-  const [broker, postgres] = await Promise.all([
+  const starting = [
     startBrokerProcess({
       folder: join(data, 'log'),
       port: config.FLYWHEEL_KAFKA_PORT,
       log: log.child({ part: 'broker' }),
-    }).then((server) => scope.use(server)),
+    }),
     startEmbeddedPostgres({
       folder: join(data, 'sql'),
       port: config.FLYWHEEL_SQL_PORT,
       log: log.child({ part: 'sql' }),
-    }).then((server) => scope.use(server)),
-  ]);
+    }),
+  ] as const;
+  // Also the one that is still starting when the other fails: the next start must not meet it.
+  scope.defer(() => Promise.all(starting.map(closeOnceStarted)));
+  const [broker, postgres] = await Promise.all(starting);
+
   const objects = await openFileObjectStore({ folder: join(data, 'objects') });
   return {
     brokers: [`127.0.0.1:${broker.port}`],
@@ -107,6 +110,11 @@ async function startEmbedded(
       postgres.exited.then(ended('embedded PostgreSQL', scope)),
     ]),
   };
+}
+
+async function closeOnceStarted(starting: Promise<AsyncDisposable>): Promise<void> {
+  const server = await starting.catch(() => undefined); // its failure was told by the start
+  await server?.[Symbol.asyncDispose]();
 }
 
 async function connectDistributed(

@@ -86,7 +86,9 @@ export async function startProcess(
     };
   } catch (error) {
     stopping.abort();
-    await Promise.race([unwind(scope, log), delay(config.FLYWHEEL_STOP_WITHIN_MS)]);
+    // Sooner than a stop is forced, so that the reason can still be told.
+    const withinMs = config.FLYWHEEL_STOP_WITHIN_MS * 0.8;
+    await Promise.race([unwind(scope, log), delay(withinMs, undefined, { ref: false })]);
     throw error;
   }
 }
