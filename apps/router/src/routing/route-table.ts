@@ -31,12 +31,16 @@ export class RouteTable {
     this.#log = options.log;
   }
 
-  /** Takes a deployment; what is not newer is ignored. Resolves when it answers; a failed preparation leaves the old one. */
+  /**
+   * Takes a deployment; what is older or answers already is ignored. Resolves when it answers; a failed preparation
+   * leaves the old one, and the same revision may be tried again.
+   */
   async replace(deployment: registry.Deployment): Promise<void> {
     const { endpoint, revision } = deployment;
     const history = this.#history.get(endpoint) ?? new Map<number, registry.Deployment>();
     this.#history.set(endpoint, history.set(revision, deployment));
-    if (revision <= (this.#newest.get(endpoint)?.revision ?? -1)) return;
+    if (revision < (this.#newest.get(endpoint)?.revision ?? -1)) return;
+    if (this.#routes.get(endpoint)?.deployment.revision === revision) return;
     this.#newest.set(endpoint, deployment);
     const route = await this.#prepare(deployment);
     if (this.#newest.get(endpoint)?.revision !== revision) return; // a newer one came meanwhile
