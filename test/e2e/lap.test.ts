@@ -16,7 +16,7 @@ import { createHttpClient } from '@flywheel/http';
 import { openBus } from '@flywheel/kafka';
 
 const kind = process.env['FLYWHEEL_E2E'] === 'distributed' ? 'distributed' : 'embedded';
-const ROWS = 60_000;
+const ROWS = 300_000;
 const HOUR_MS = 3_600_000;
 
 const folder = temporaryFolder();

@@ -1,4 +1,4 @@
-import { featureStore, monitor, oip, router } from '@flywheel/contracts';
+import { featureStore, monitor, oip, router, topics } from '@flywheel/contracts';
 import type { Flight } from './flights.ts';
 import { waitUntil } from './lap-client.ts';
 import type { LapClient } from './lap-client.ts';
@@ -158,7 +158,12 @@ export class Replay {
           params: { endpoint },
           query: { labelled: labels, waitMs: 5000 },
         }),
-      (join) => join.labelled >= labels,
+      // Labels are counted before their outcomes are told: those are in the log once the feedback is read to its end.
+      ({ labelled, streams }) =>
+        labelled >= labels &&
+        streams
+          .filter(({ topic }) => topic === topics.inferenceFeedback.name)
+          .every(({ position, end }) => BigInt(position) >= BigInt(end)),
     );
     await waitUntil(
       'the online store to follow',

@@ -17,9 +17,11 @@ export function joinStatusRoute(
 ): void {
   http.operation(monitor.getJoinStatus, async ({ params, query }) => {
     const deadlineMs = performance.now() + query.waitMs;
+    let seen = waiters.wakes(params.endpoint);
     let counts = await cases.counts(params.endpoint);
     while (counts.labelled < query.labelled && performance.now() < deadlineMs) {
-      await waiters.wait(params.endpoint, deadlineMs - performance.now());
+      await waiters.wait(params.endpoint, seen, deadlineMs - performance.now());
+      seen = waiters.wakes(params.endpoint);
       counts = await cases.counts(params.endpoint);
     }
     return {
