@@ -42,6 +42,18 @@ describe('the metrics of a process', () => {
   });
 
   it('tell of the process itself', async () => {
-    expect(await new MetricsRegistry().text()).toContain('process_resident_memory_bytes');
+    const metrics = new MetricsRegistry();
+    const valueOf = async (name: string) =>
+      Number(new RegExp(`^${name} (.*)$`, 'm').exec(await metrics.text())?.[1]);
+
+    const before = await valueOf('process_cpu_seconds_total');
+    const busyUntil = performance.now() + 60;
+    while (performance.now() < busyUntil);
+
+    expect(await valueOf('process_resident_memory_bytes')).toBeGreaterThan(1e7);
+    expect(await valueOf('nodejs_heap_size_used_bytes')).toBeGreaterThan(1e6);
+    expect(await valueOf('process_cpu_seconds_total')).toBeGreaterThan(before);
+    expect(await valueOf('process_start_time_seconds')).toBeLessThanOrEqual(Date.now() / 1000);
+    expect(await valueOf('nodejs_eventloop_utilization_ratio')).toBeLessThanOrEqual(1);
   });
 });

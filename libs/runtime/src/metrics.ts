@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { registerProcessMetrics } from './process-metrics.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -26,7 +27,7 @@ export class MetricsRegistry implements Metrics {
   readonly #registry = new Registry();
 
   constructor(options: { process: boolean } = { process: true }) {
-    if (options.process) collectDefaultMetrics({ register: this.#registry });
+    if (options.process) registerProcessMetrics(this.#registry);
   }
 
   counter(
