@@ -29,8 +29,12 @@ const datatypes = Object.fromEntries(
 export function toRuntime(tensor: Tensor, field: string): RuntimeTensor {
   if (tensor.datatype === 'BYTES')
     return new RuntimeTensor('string', stringsOf(tensor.data, field), tensor.shape);
-  const data = tensor.datatype === 'FP16' ? asRuntimeFloat16(tensor.data) : tensor.data;
-  return new RuntimeTensor(runtimeTypes[tensor.datatype], data as Float32Array, tensor.shape);
+  if (tensor.datatype === 'FP16') return halves(tensor.data, tensor.shape);
+  return new RuntimeTensor(
+    runtimeTypes[tensor.datatype],
+    tensor.data as Float32Array,
+    tensor.shape,
+  );
 }
 
 export function fromRuntime(name: string, tensor: RuntimeTensor): Tensor {
@@ -57,14 +61,11 @@ function stringsOf(elements: readonly Uint8Array[], field: string): string[] {
   });
 }
 
-type Float16ArrayConstructor = new (
-  buffer: ArrayBufferLike,
-  byteOffset: number,
-  length: number,
-) => Float32Array;
-
-/** From Node 24 on the runtime wants a Float16Array, before that the bare bits. */
-function asRuntimeFloat16(bits: Uint16Array): Uint16Array | Float32Array {
-  const { Float16Array } = globalThis as { Float16Array?: Float16ArrayConstructor };
-  return Float16Array ? new Float16Array(bits.buffer, bits.byteOffset, bits.length) : bits;
+/**
+ * Halves as bare bits. The tensor class turns them into a Float16Array where the language has one (Node 24 on), but the
+ * binding of Node 26 knows only Uint16Array: so `data` is what was given, whatever the class has made of it.
+ */
+function halves(bits: Uint16Array, shape: readonly number[]): RuntimeTensor {
+  const tensor = new RuntimeTensor('float16', bits, shape);
+  return Object.defineProperty(tensor, 'data', { value: bits });
 }
