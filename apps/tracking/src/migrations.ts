@@ -136,4 +136,14 @@ export const migrations: readonly Migration[] = [
       );`,
   },
   outboxMigration('0002-create-outbox'),
+  {
+    name: '0003-shorten-keys-of-model-metrics',
+    sql: `
+      -- Key, name and digest together may be longer than a row of an index: a digest stands for them.
+      alter table logged_model_metrics drop constraint logged_model_metrics_pkey;
+      alter table logged_model_metrics add column place text not null
+        generated always as (md5(key || '/' || run || '/' || md5(dataset_digest) || dataset_name)) stored;
+      alter table logged_model_metrics add primary key (model, place);
+      create index logged_model_metrics_by_key on logged_model_metrics (model, key);`,
+  },
 ];

@@ -44,6 +44,15 @@ export function describeExperiments(api: () => Api): void {
       ).toMatchObject(taken);
     });
 
+    it('may have the longest name there is', async () => {
+      const name = `${api().name()}${'😀'.repeat(450)}`;
+      const id = await api().experiment(name);
+
+      const read = await api().get('experiments/get-by-name', { experiment_name: name });
+
+      expect(read.body['experiment']?.['experiment_id']).toBe(id);
+    });
+
     it('is made once by twenty who want it at once', async () => {
       const name = api().name();
 

@@ -191,6 +191,34 @@ export function describeLoggedModels(api: () => Api): void {
         ).toMatchObject(bad);
     });
 
+    it('takes the longest keys and names there are', async () => {
+      const experiment = await api().experiment();
+      const id = idOf(await create({ experiment_id: experiment, name: '😀'.repeat(500) }));
+      const run = await api().run({ experiment_id: experiment });
+      // hardly compressible, three bytes each
+      const long = (length: number) =>
+        Array.from({ length }, (_, index) =>
+          String.fromCharCode(0x4e00 + ((index * 7919) % 20_000)),
+        ).join('');
+
+      const reply = await api().post('runs/log-metric', {
+        run_id: run,
+        key: long(250),
+        value: 1,
+        timestamp: 1,
+        model_id: id,
+        dataset_name: long(500),
+        dataset_digest: long(36),
+      });
+
+      expect(reply.status, reply.text).toBe(200);
+      expect((await get(id)).body['model']?.['data']?.['metrics']).toHaveLength(1);
+      for (const name of ['x'.repeat(501), '😀'.repeat(501)])
+        expect(
+          await api().post('logged-models', { experiment_id: experiment, name }),
+        ).toMatchObject(mistake('INVALID_PARAMETER_VALUE'));
+    });
+
     it('has artifacts of its own', async () => {
       const model = await create({ experiment_id: await api().experiment() });
       const root = (model['info']?.['artifact_uri'] as unknown as string).replace(

@@ -23,7 +23,7 @@ export async function logModelMetrics(
   await tx.query(
     `insert into logged_model_metrics as m (run, model, key, dataset_name, dataset_digest, value, timestamp_ms, step)
      select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::bigint[], $8::bigint[])
-     on conflict (model, key, run, dataset_name, dataset_digest) do update
+     on conflict (model, place) do update
        set value = excluded.value, timestamp_ms = excluded.timestamp_ms, step = excluded.step
        where ${newer}`,
     [

@@ -3,7 +3,7 @@ import { experimentIdOf } from '../experiments/experiment-store.ts';
 import { datasetSummaries } from '../runs/dataset-summaries.ts';
 import type { DatasetInput, RunInputs } from '../runs/run-inputs.ts';
 import type { RunStore } from '../runs/run-store.ts';
-import { checkLength } from '../wire/limits.ts';
+import { checkLength, limits } from '../wire/limits.ts';
 import { missing, refused } from '../wire/mlflow-errors.ts';
 import { mlflowRoute } from '../wire/mlflow-route.ts';
 import type { Http } from '../wire/mlflow-route.ts';
@@ -13,8 +13,8 @@ import { runId } from './run-routes.ts';
 type Parts = { sql: Sql; inputs: RunInputs; runs: RunStore };
 
 const lengths = {
-  name: 500,
-  digest: 36,
+  name: limits.datasetNameLength,
+  digest: limits.datasetDigestLength,
   source: 65_535,
   schema: 1_048_575,
   profile: 16_777_215,
@@ -33,7 +33,7 @@ export function inputRoutes(http: Http, { sql, inputs, runs }: Parts): void {
     handler: async (given) => {
       await inputs.logInputs(runId(given), {
         datasets: given.items('datasets').map(readInput),
-        models: given.items('models').map((model) => model.required('model_id')),
+        models: given.items('models').map(modelId),
       });
       return {};
     },
@@ -45,7 +45,7 @@ export function inputRoutes(http: Http, { sql, inputs, runs }: Parts): void {
     path: 'mlflow/runs/outputs',
     handler: async (given) => {
       const models = given.items('models').map((model) => ({
-        model: model.required('model_id'),
+        model: modelId(model),
         step: model.int64('step') ?? 0,
       }));
       if (models.length === 0) throw missing('models');
@@ -82,6 +82,11 @@ export function inputRoutes(http: Http, { sql, inputs, runs }: Parts): void {
       return summaries.length === 0 ? {} : { dataset_summaries: summaries };
     },
   });
+}
+
+function modelId(given: Parameters): string {
+  const id = given.required('model_id');
+  return checkLength(id, limits.modelIdLength, given.label('model_id'));
 }
 
 function readInput(given: Parameters): DatasetInput {

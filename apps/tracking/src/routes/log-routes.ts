@@ -1,7 +1,7 @@
 import type { RunLog, LoggedPoint } from '../runs/run-log.ts';
 import { runIdOf } from '../runs/run-store.ts';
 import type { RunStore } from '../runs/run-store.ts';
-import { checkKey, runParam, runTag } from '../wire/limits.ts';
+import { checkKey, checkLength, limits, runParam, runTag } from '../wire/limits.ts';
 import { invalidValue, missing, refused } from '../wire/mlflow-errors.ts';
 import { mlflowRoute } from '../wire/mlflow-route.ts';
 import type { Http, MlflowCall } from '../wire/mlflow-route.ts';
@@ -70,9 +70,13 @@ function readPoint(given: Parameters): LoggedPoint {
   if (timestamp === undefined) throw missing(given.label('timestamp'));
   if (timestamp < 0)
     throw invalidValue(given.label('timestamp'), timestamp, 'must not be negative');
-  const [model, datasetName, datasetDigest] = ['model_id', 'dataset_name', 'dataset_digest'].map(
-    (name) => given.filled(name),
-  );
+  const short = (name: string, most: number) => {
+    const text = given.filled(name);
+    return text === undefined ? undefined : checkLength(text, most, given.label(name));
+  };
+  const model = short('model_id', limits.modelIdLength);
+  const datasetName = short('dataset_name', limits.datasetNameLength);
+  const datasetDigest = short('dataset_digest', limits.datasetDigestLength);
   return {
     key,
     value,

@@ -7,7 +7,7 @@ import type { DatasetChoice } from '../logged-models/logged-model-search.ts';
 import type { LoggedModelStore } from '../logged-models/logged-model-store.ts';
 import { modelStatuses } from '../logged-models/logged-model.ts';
 import type { TrackingMetrics } from '../metrics.ts';
-import { runParam, runTag } from '../wire/limits.ts';
+import { checkLength, limits, runParam, runTag } from '../wire/limits.ts';
 import { missing, refused } from '../wire/mlflow-errors.ts';
 import { mlflowBytesRoute, mlflowRoute } from '../wire/mlflow-route.ts';
 import type { Http, MlflowCall } from '../wire/mlflow-route.ts';
@@ -168,5 +168,5 @@ function modelName(name: string | undefined): string | undefined {
       `Invalid model name ('${name}') provided. Model name must be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%', '"', "'")`,
       'name',
     );
-  return name;
+  return name === undefined ? undefined : checkLength(name, limits.modelNameLength, 'name');
 }

@@ -50,7 +50,8 @@ const mostPoints = 5000;
 
 /**
  * Takes what training logs: all of a batch, or nothing of it. What arrives while a transaction is under way is taken
- * together by the next one, so that many writers share its cost; if one of them fails there, each is tried alone.
+ * together by the next one, so that many writers share its cost; if one of them is refused there, each is
+ * tried alone.
  */
 export class RunLog {
   readonly #parts: Parts;
@@ -73,13 +74,18 @@ export class RunLog {
   async #write(): Promise<void> {
     this.#isWriting = true;
     for (let calls = this.#take(); calls.length > 0; calls = this.#take()) {
-      if (calls.length > 1 && (await this.#store(calls)) === undefined) continue;
-      for (const call of calls) {
-        const error = await this.#store([call]);
-        if (error) call.reject(error);
-      }
+      const error = await this.#store(calls);
+      if (error) await this.#settle(calls, error);
     }
     this.#isWriting = false;
+  }
+
+  /** A database that is away is away for all of them. */
+  async #settle(calls: readonly Call[], error: AppError): Promise<void> {
+    for (const call of calls) {
+      const own = calls.length === 1 || error.retryable ? error : await this.#store([call]);
+      if (own) call.reject(own);
+    }
   }
 
   #take(): Call[] {

@@ -23,6 +23,10 @@ export const limits = {
   experimentTagLength: 5000,
   experimentNameLength: 500,
   artifactLocationLength: 2048,
+  modelIdLength: 255,
+  modelNameLength: 500,
+  datasetNameLength: 500,
+  datasetDigestLength: 36,
 } as const;
 
 const keyPattern = /^[\p{L}\p{N}\p{M}_\-. :/]+$/u;
