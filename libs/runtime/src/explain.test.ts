@@ -53,8 +53,8 @@ describe('explain', () => {
     ],
     [
       'a folder without the right to write',
-      system('EACCES', 'mkdir', '/root/x'),
-      '/root/x may not be written: give this user the right to or set another folder with FLYWHEEL_DATA.',
+      system('EACCES', 'mkdir', '/srv/x'),
+      '/srv/x may not be written: give this user the right to or set another folder with FLYWHEEL_DATA.',
     ],
     [
       'a file where the folder should be',
