@@ -1,4 +1,4 @@
-import { AppError, newId, toAppError } from '@flywheel/core';
+import { AppError, invalid, newId, toAppError } from '@flywheel/core';
 import type { Clock } from '@flywheel/core';
 import { featureStore, oip } from '@flywheel/contracts';
 import type { registry, router } from '@flywheel/contracts';
@@ -12,6 +12,7 @@ import type { Route } from '../routing/route-table.ts';
 import { requestRows, rowCount } from './endpoint-inputs.ts';
 import type { RequestRow } from './endpoint-inputs.ts';
 import type { EndpointCounts } from './endpoint-counts.ts';
+import { hasControlCharacters } from './control-characters.ts';
 
 export type AnswerParts = {
   peers: Peers;
@@ -40,6 +41,7 @@ export async function answerRequest(
   const rows = rowCount(request);
   const requestId = checkId(request.id) ?? newId(clock.nowMs());
   const variant = pickVariant(deployment.variants, draw(deployment.salt, requestId));
+  const model = route.models.get(variant.name);
   const given = inputs.service ? requestRows(inputs, request, rows) : undefined;
   const record = (result: {
     joined?: Joined;
@@ -65,11 +67,11 @@ export async function answerRequest(
     );
   };
   let joined: Joined | undefined;
+  const inUse = model?.use();
   try {
     joined = given
       ? await joinFeatures(peers, inputs.service?.name ?? '', given)
       : vectorsOf(request, rows, clock.nowMs());
-    const model = route.models.get(variant.name);
     if (!model)
       throw new AppError('unavailable', 'the model is not loaded', {
         details: { variant: variant.name },
@@ -91,6 +93,8 @@ export async function answerRequest(
     throw error.retryable
       ? error
       : new AppError('unavailable', 'the model could not answer', { cause: error });
+  } finally {
+    inUse?.[Symbol.dispose]();
   }
 }
 
@@ -190,9 +194,7 @@ function askedOutputs(
 
 function checkId(id: string | undefined): string | undefined {
   if (id === undefined || id === '') return undefined;
-  if (id.length > 150)
-    throw new AppError('invalid_argument', 'id: must have at most 150 characters', {
-      details: { field: 'id', rule: 'must have at most 150 characters' },
-    });
+  if (id.length > 150) throw invalid('id', 'must have at most 150 characters');
+  if (hasControlCharacters(id)) throw invalid('id', 'must have no control characters');
   return id;
 }

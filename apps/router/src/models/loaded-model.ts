@@ -1,7 +1,7 @@
 import { AppError, sha256 } from '@flywheel/core';
 import type { registry } from '@flywheel/contracts';
 import { aTensorOf, measureRunMs, OnnxModel } from '@flywheel/inference';
-import type { ModelPool } from '@flywheel/inference';
+import type { ModelPool, ModelSignature } from '@flywheel/inference';
 import type { PublicObjects } from '@flywheel/runtime';
 
 /** A model that takes longer for a row than this would hold up everybody else: it runs in the pool. */
@@ -18,6 +18,8 @@ export class LoadedModel implements AsyncDisposable {
   readonly #input: string;
   readonly #output: string;
   readonly features: number;
+  #users = 0;
+  #whenUnused: (() => void) | undefined;
 
   private constructor(parts: {
     model: OnnxModel;
@@ -45,24 +47,11 @@ export class LoadedModel implements AsyncDisposable {
     const bytes = await readArtifact(variant, objects);
     const model = await OnnxModel.load(bytes);
     try {
-      const [input] = model.signature.inputs;
-      const output = model.signature.outputs.find((one) => one.datatype === 'FP32');
-      const features = input?.shape[1] ?? -1;
-      if (
-        model.signature.inputs.length !== 1 ||
-        input?.datatype !== 'FP32' ||
-        input.shape.length !== 2 ||
-        !output
-      )
-        throw new AppError(
-          'invalid_argument',
-          'an endpoint serves models with one FP32 input [rows, features] and an FP32 output',
-          { details: { variant: variant.name } },
-        );
+      const { input, output, features } = classifierTensors(model.signature, variant);
       const milliseconds = await measureRunMs(model, {
         inputs: [
           aTensorOf(
-            input.name,
+            input,
             'FP32',
             [1, Math.max(features, 1)],
             new Float32Array(Math.max(features, 1)),
@@ -77,8 +66,8 @@ export class LoadedModel implements AsyncDisposable {
         pool,
         id,
         isQuick,
-        input: input.name,
-        output: output.name,
+        input,
+        output,
         features,
       });
     } catch (error) {
@@ -100,9 +89,46 @@ export class LoadedModel implements AsyncDisposable {
     };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#model[Symbol.asyncDispose]();
+  /**
+   * Keeps the model for a request from its first moment to its last: between the two the request waits for features,
+   * and a deployment may change.
+   */
+  use(): Disposable {
+    this.#users++;
+    return {
+      [Symbol.dispose]: () => {
+        this.#users--;
+        if (this.#users === 0) this.#whenUnused?.();
+      },
+    };
   }
+
+  /** Waits for the requests that use it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#users > 0) await new Promise<void>((resolve) => (this.#whenUnused = resolve));
+    await this.#model[Symbol.asyncDispose]();
+  }
+}
+
+/** The tensors of a binary classifier, if the model is one that an endpoint can serve, as champion or as shadow. */
+export function classifierTensors(
+  signature: ModelSignature,
+  variant: registry.Variant,
+): { input: string; output: string; features: number } {
+  const [input] = signature.inputs;
+  const output = signature.outputs.find((one) => one.datatype === 'FP32');
+  if (
+    signature.inputs.length !== 1 ||
+    input?.datatype !== 'FP32' ||
+    input.shape.length !== 2 ||
+    !output
+  )
+    throw new AppError(
+      'invalid_argument',
+      'an endpoint serves models with one FP32 input [rows, features] and an FP32 output',
+      { details: { variant: variant.name } },
+    );
+  return { input: input.name, output: output.name, features: input.shape[1] ?? -1 };
 }
 
 /** The bytes of a variant's artifact, if they are those the registry recorded. */

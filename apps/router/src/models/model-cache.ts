@@ -27,10 +27,16 @@ export class ModelCache implements AsyncDisposable {
   async keepOnly(digests: ReadonlySet<string>): Promise<void> {
     const gone = [...this.#models].filter(([digest]) => !digests.has(digest));
     for (const [digest] of gone) this.#models.delete(digest);
-    await Promise.all(gone.map(async ([, model]) => (await model)[Symbol.asyncDispose]()));
+    await Promise.all(gone.map(([digest, model]) => this.#letGo(digest, model)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.keepOnly(new Set());
+  }
+
+  async #letGo(digest: string, loading: Promise<LoadedModel>): Promise<void> {
+    const model = await loading.catch(() => undefined); // told to whoever asked for it
+    await model?.[Symbol.asyncDispose]();
+    if (!this.#models.has(digest)) await this.#parts.pool.unload(digest);
   }
 }

@@ -7,13 +7,15 @@ import type { ModelPool } from '@flywheel/inference';
 import type { BatchContext, Bus, ReceivedEvent, SinkOffsets } from '@flywheel/kafka';
 import type { PublicObjects } from '@flywheel/runtime';
 import type { Sql } from '@flywheel/storage';
-import { positiveScores, readArtifact } from '../models/loaded-model.ts';
+import { classifierTensors, positiveScores, readArtifact } from '../models/loaded-model.ts';
 import { draw } from '../routing/draw.ts';
 import { groupBy } from '../routing/group-by.ts';
 import type { RouteTable } from '../routing/route-table.ts';
 import type { ShadowBooks } from './shadow-books.ts';
 
 type Logged = ReceivedEvent<EventData<typeof contracts.predictionsLogged>>;
+/** A shadow that is loaded, by the names of its tensors; else why it cannot run. */
+type Loaded = { input: string; output: string } | string;
 type Eligible = { prediction: router.Prediction; shadow: registry.Variant };
 
 type Parts = {
@@ -40,7 +42,7 @@ const SAMPLE_SALT = 'shadow';
  */
 export class ShadowRunner {
   readonly #parts: Parts;
-  readonly #loads = new Map<string, Promise<true | string>>();
+  readonly #loads = new Map<string, Promise<Loaded>>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -101,10 +103,10 @@ export class ShadowRunner {
   async #score(group: readonly Eligible[]): Promise<router.ShadowPrediction[]> {
     const [head] = group;
     if (!head) return [];
-    const isLoaded = await this.#load(head.shadow);
-    if (isLoaded !== true)
+    const loaded = await this.#load(head.shadow);
+    if (typeof loaded === 'string')
       return group.map((one) =>
-        resultOf(one, { status: 'shed', reason: isLoaded, score: null, modelMs: null }),
+        resultOf(one, { status: 'shed', reason: loaded, score: null, modelMs: null }),
       );
     const width = head.prediction.vector.length;
     const values = new Float32Array(group.length * width);
@@ -115,9 +117,9 @@ export class ShadowRunner {
       const startedMs = performance.now();
       const outputs = await this.#parts.pool.run(
         head.shadow.artifact.sha256,
-        [aTensorOf('features', 'FP32', [group.length, width], values)],
+        [aTensorOf(loaded.input, 'FP32', [group.length, width], values)],
         {
-          outputs: ['probabilities'],
+          outputs: [loaded.output],
           rowByRow: true,
           deadlineMs: Date.now() + DEADLINE_MS,
         },
@@ -139,8 +141,8 @@ export class ShadowRunner {
     }
   }
 
-  /** True when the shadow can run, else why not. Partitions that need the same model share one load. */
-  #load(shadow: registry.Variant): Promise<true | string> {
+  /** Partitions that need the same model share one load. */
+  #load(shadow: registry.Variant): Promise<Loaded> {
     const digest = shadow.artifact.sha256;
     let load = this.#loads.get(digest);
     if (!load) {
@@ -151,11 +153,11 @@ export class ShadowRunner {
     return load;
   }
 
-  async #loadOnce(shadow: registry.Variant): Promise<true | string> {
+  async #loadOnce(shadow: registry.Variant): Promise<Loaded> {
     const { pool, objects, log } = this.#parts;
     try {
-      await pool.load(shadow.artifact.sha256, await readArtifact(shadow, objects));
-      return true;
+      const file = await pool.load(shadow.artifact.sha256, await readArtifact(shadow, objects));
+      return classifierTensors(file.signature, shadow);
     } catch (error) {
       if (toAppError(error).retryable) throw error;
       log.error({ err: error, variant: shadow.name }, 'a shadow cannot be loaded');
