@@ -25,6 +25,18 @@ describe('canonicalJson', () => {
   it('refuses what JSON cannot hold', () => {
     expect(() => canonicalJson(Number.NaN)).toThrow('NaN');
     expect(() => canonicalJson(1n)).toThrow('bigint');
+    expect(() => canonicalJson([undefined])).toThrow('undefined');
+    expect(() => canonicalJson({ at: new Date(0) })).toThrow('Date');
+    expect(() => canonicalJson(new Map([['a', 1]]))).toThrow('Map');
+  });
+
+  it('writes numbers and text as RFC 8785 does', () => {
+    expect(canonicalJson([-0, 1e21, 0.000001, 1e-7, 333333333.33333329])).toBe(
+      '[0,1e+21,0.000001,1e-7,333333333.3333333]',
+    );
+    expect(
+      canonicalJson({ '\u20ac': 'Euro', '\r': '\u000f', '\ud83d\ude00': 1, '\ufb33': 2 }),
+    ).toBe('{"\\r":"\\u000f","\u20ac":"Euro","\ud83d\ude00":1,"\ufb33":2}');
   });
 });
 
