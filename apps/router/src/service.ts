@@ -70,18 +70,7 @@ export const router = defineService({
     scope.defer(() => predictionLog.flush(FLUSH_WITHIN_MS));
     const counts = new EndpointCounts();
     const books = new ShadowBooks(sql);
-    const shadows = new ShadowRunner({
-      bus,
-      sql,
-      offsets: createSinkOffsets(),
-      table,
-      books,
-      pool: shadowPool,
-      objects,
-      log,
-    });
-
-    bus.watch(
+    const deployments = bus.watch(
       registry.deploymentChanged,
       onDeploymentChanged({
         table,
@@ -91,6 +80,19 @@ export const router = defineService({
       }),
       { onTombstone: (key) => table.remove(key) },
     );
+    const deploymentsKnown = deployments.ready.then(() => table.complete());
+    const shadows = new ShadowRunner({
+      bus,
+      sql,
+      offsets: createSinkOffsets(),
+      table,
+      books,
+      pool: shadowPool,
+      objects,
+      deploymentsKnown,
+      log,
+    });
+
     bus.subscribeBatch(
       contracts.predictionsLogged,
       (events, context) => shadows.handle(events, context),

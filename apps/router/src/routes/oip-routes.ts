@@ -51,10 +51,9 @@ export function oipRoutes(
     body: { live: true },
   }));
   get('/v2/health/ready', 'server-ready', 'Tells that every deployed model can answer', () => {
-    const isReady = table.endpoints().every((endpoint) => table.find(endpoint) !== undefined);
     return {
-      status: isReady ? 200 : 503,
-      body: isReady ? { live: true, ready: true } : { error: 'a model is being loaded' },
+      status: table.isReady ? 200 : 503,
+      body: table.isReady ? { live: true, ready: true } : { error: 'a model is being loaded' },
     };
   });
   http.route({

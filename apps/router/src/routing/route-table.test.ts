@@ -115,8 +115,21 @@ describe('a route table', () => {
     expect(table.route('flights').deployment.revision).toBe(1);
   });
 
+  it('says of nothing that it is not there before it has seen all that is', () => {
+    const { table } = controlled();
+
+    expect(() => table.route('flights')).toThrow(expect.objectContaining({ code: 'unavailable' }));
+    expect(() => table.newest('flights')).toThrow(expect.objectContaining({ code: 'unavailable' }));
+    expect(table.isReady).toBe(false);
+    table.complete();
+    expect(() => table.route('flights')).toThrow(expect.objectContaining({ code: 'not_found' }));
+    expect(table.newest('flights')).toBeUndefined();
+    expect(table.isReady).toBe(true);
+  });
+
   it('tells a model that is being loaded from one that is not there', async () => {
     const { table, end } = controlled();
+    table.complete();
     const first = table.replace(aDeployment(1));
 
     expect(() => table.route('flights')).toThrow(expect.objectContaining({ code: 'unavailable' }));

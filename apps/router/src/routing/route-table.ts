@@ -25,6 +25,7 @@ export class RouteTable {
   readonly #history = new Map<string, Map<number, registry.Deployment>>();
   readonly #prepare: PrepareRoute;
   readonly #log: Logger;
+  #isComplete = false;
 
   constructor(options: { prepare: PrepareRoute; log: Logger }) {
     this.#prepare = options.prepare;
@@ -55,6 +56,16 @@ export class RouteTable {
     );
   }
 
+  /** Everything that was deployed before the start has been seen: what is not here is not there. */
+  complete(): void {
+    this.#isComplete = true;
+  }
+
+  /** Every deployed endpoint can answer. */
+  get isReady(): boolean {
+    return this.#isComplete && [...this.#newest.keys()].every((name) => this.#routes.has(name));
+  }
+
   remove(endpoint: string): void {
     this.#newest.delete(endpoint);
     this.#routes.delete(endpoint);
@@ -67,7 +78,7 @@ export class RouteTable {
   route(endpoint: string): Route {
     const route = this.#routes.get(endpoint);
     if (route) return route;
-    if (this.#newest.has(endpoint))
+    if (this.newest(endpoint))
       throw new AppError('unavailable', 'the model is being loaded', {
         details: { model: endpoint },
       });
@@ -80,8 +91,12 @@ export class RouteTable {
     return [...this.#newest.keys()];
   }
 
+  /** The newest deployment, whether it answers yet or not; `unavailable` while nobody can know that there is none. */
   newest(endpoint: string): registry.Deployment | undefined {
-    return this.#newest.get(endpoint);
+    const newest = this.#newest.get(endpoint);
+    if (!newest && !this.#isComplete)
+      throw new AppError('unavailable', 'the deployments are being read');
+    return newest;
   }
 
   /** The deployment a prediction was made under, else the current one. */

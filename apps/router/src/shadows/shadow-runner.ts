@@ -26,6 +26,8 @@ type Parts = {
   books: ShadowBooks;
   pool: ModelPool;
   objects: PublicObjects;
+  /** Resolves when the table has every deployment that was there at the start. */
+  deploymentsKnown: Promise<void>;
   log: Logger;
 };
 
@@ -43,6 +45,7 @@ const SAMPLE_SALT = 'shadow';
 export class ShadowRunner {
   readonly #parts: Parts;
   readonly #loads = new Map<string, Promise<Loaded>>();
+  #areDeploymentsKnown = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -58,10 +61,13 @@ export class ShadowRunner {
     });
   }
 
-  async handle(events: readonly Logged[], { partition }: BatchContext): Promise<void> {
+  async handle(events: readonly Logged[], { partition, signal }: BatchContext): Promise<void> {
     const [first] = events;
     const last = events.at(-1);
     if (!first || !last) return;
+    if (!this.#areDeploymentsKnown)
+      await Promise.race([this.#parts.deploymentsKnown, whenAborted(signal)]);
+    this.#areDeploymentsKnown = true;
     const results = new Map<bigint, router.ShadowPrediction[]>();
     for (const event of events) results.set(event.offset, await this.#run(event));
 
@@ -95,7 +101,11 @@ export class ShadowRunner {
     const results = unsampled.map((one) =>
       resultOf(one, { status: 'unsampled', reason: null, score: null, modelMs: null }),
     );
-    for (const group of groupBy(sampled, ({ shadow }) => shadow.artifact.sha256))
+    // Vectors of one length are one tensor.
+    for (const group of groupBy(
+      sampled,
+      ({ shadow, prediction }) => `${shadow.artifact.sha256}/${prediction.vector.length}`,
+    ))
       results.push(...(await this.#score(group)));
     return results;
   }
@@ -180,6 +190,12 @@ export class ShadowRunner {
     if (batches.length > 0)
       await this.#parts.bus.publishAll(contracts.shadowPredictionsLogged, batches);
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 function isSampled(prediction: string, shadow: registry.Variant): boolean {
