@@ -1,6 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startBrokerProcess } from '@flywheel/broker';
+import type { BrokerProcess, BrokerProcessOptions } from '@flywheel/broker';
+import { AppError } from '@flywheel/core';
 import type { Logger, Scope } from '@flywheel/core';
 import {
   openAnalytics,
@@ -14,6 +17,8 @@ import {
 import type { BrokerSecurity } from '@flywheel/kafka';
 import type { Analytics, Migration, ObjectStore, OnlineStore, Sql } from '@flywheel/storage';
 import type { PlatformConfig } from './platform-config.ts';
+
+const ORPHAN_LEAVES_WITHIN_MS = 10_000;
 
 /** What a process stands on: the same five things whether they are embedded or real servers. */
 export type Platform = {
@@ -80,11 +85,14 @@ async function startEmbedded(
   scope: Scope,
 ): Promise<Servers> {
   const starting = [
-    startBrokerProcess({
-      folder: join(data, 'log'),
-      port: config.FLYWHEEL_KAFKA_PORT,
-      log: log.child({ part: 'broker' }),
-    }),
+    startBrokerPatiently(
+      {
+        folder: join(data, 'log'),
+        port: config.FLYWHEEL_KAFKA_PORT,
+        log: log.child({ part: 'broker' }),
+      },
+      scope,
+    ),
     startEmbeddedPostgres({
       folder: join(data, 'sql'),
       port: config.FLYWHEEL_SQL_PORT,
@@ -110,6 +118,26 @@ async function startEmbedded(
       postgres.exited.then(ended('embedded PostgreSQL', scope)),
     ]),
   };
+}
+
+/**
+ * The data folder is locked, so whoever still holds the log is the broker of a process that was killed: it is about to
+ * leave, and is waited for.
+ */
+async function startBrokerPatiently(
+  options: BrokerProcessOptions,
+  scope: Scope,
+): Promise<BrokerProcess> {
+  const deadlineMs = performance.now() + ORPHAN_LEAVES_WITHIN_MS;
+  for (;;) {
+    try {
+      return await startBrokerProcess(options);
+    } catch (error) {
+      const isHeld = error instanceof AppError && error.details?.['pid'] !== undefined;
+      if (!isHeld || scope.isClosing || performance.now() > deadlineMs) throw error;
+      await delay(50);
+    }
+  }
 }
 
 async function closeOnceStarted(starting: Promise<AsyncDisposable>): Promise<void> {

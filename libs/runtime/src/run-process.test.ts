@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -24,7 +25,9 @@ type Ended = { code: number | null; signal: NodeJS.Signals | null };
 
 /** The fixture's process, leader of a group of its own as in a terminal. Killed with its group when the test ends. */
 class TestProcess implements AsyncDisposable {
+  /** With all that holds its output. */
   readonly ended: Promise<Ended>;
+  readonly leaderEnded: Promise<unknown>;
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
   #output = '';
   #errors = '';
@@ -41,6 +44,7 @@ class TestProcess implements AsyncDisposable {
     );
     this.#child.stdout.on('data', (text: Buffer) => (this.#output += text.toString()));
     this.#child.stderr.on('data', (text: Buffer) => (this.#errors += text.toString()));
+    this.leaderEnded = once(this.#child, 'exit');
     this.ended = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => resolve({ code, signal }));
     });
@@ -112,28 +116,68 @@ describe('the environment', () => {
   });
 });
 
+/** Eight clients that send until they are refused; `acknowledged` holds what they were told is safe. */
+function startLoad(url: string): { acknowledged: readonly string[]; ended: Promise<unknown> } {
+  const acknowledged: string[] = [];
+  const start = String(performance.now());
+  const clients = Array.from({ length: 8 }, async (_, client) => {
+    for (let number = 0; ; number++) {
+      const batch = `${start}-${client}-${number}`;
+      const status = await fetch(`${url}/api/ingestion/counted/${batch}`, { method: 'POST' })
+        .then((reply) => reply.status)
+        .catch(() => undefined);
+      if (status !== 200) return;
+      acknowledged.push(batch);
+    }
+  });
+  return { acknowledged, ended: Promise.all(clients) };
+}
+
+async function countedAt(url: string) {
+  const reply = await fetch(`${url}${listCounted.path}`);
+  return listCounted.reply.parse(await reply.json());
+}
+
+/** How often each of `batches` is among `handled`, each count told once. */
+function timesIn(handled: readonly string[], batches: readonly string[]): number[] {
+  const times = new Map<string, number>();
+  for (const batch of handled) times.set(batch, (times.get(batch) ?? 0) + 1);
+  return [...new Set(batches.map((batch) => times.get(batch) ?? 0))];
+}
+
+describe('a kill', () => {
+  it('under load loses nothing acknowledged, and the next start needs no hand', async () => {
+    await using running = new TestProcess();
+    const load = startLoad(await running.url());
+    await eventually(() => expect(load.acknowledged.length).toBeGreaterThan(100));
+
+    running.signal('SIGKILL'); // the embedded servers are still there
+    await running.leaderEnded;
+    await using next = new TestProcess();
+
+    const url = await next.url();
+    await load.ended;
+    await eventually(
+      async () => {
+        const { stored, logged, handled } = await countedAt(url);
+        expect(stored).toEqual(expect.arrayContaining([...load.acknowledged]));
+        expect(logged).toEqual(expect.arrayContaining([...load.acknowledged]));
+        expect(new Set(handled)).toEqual(new Set(logged));
+      },
+      { withinMs: 30_000, everyMs: 200 },
+    );
+  });
+});
+
 describe('a signal', () => {
   it('to the whole group under load ends it with 0 within 5 s, and nothing acknowledged is lost', async () => {
     await using running = new TestProcess();
-    const url = await running.url();
-    const acknowledged: string[] = [];
-    let isStopping = false;
-    const clients = Array.from({ length: 8 }, async (_, client) => {
-      for (let number = 0; !isStopping; number++) {
-        const batch = `${client}-${number}`;
-        const answer = await fetch(`${url}/api/ingestion/counted/${batch}`, { method: 'POST' })
-          .then((reply) => reply.status)
-          .catch(() => undefined);
-        if (answer === 200) acknowledged.push(batch);
-        else isStopping = true;
-      }
-    });
-    await eventually(() => expect(acknowledged.length).toBeGreaterThan(100), { withinMs: 50_000 });
+    const { acknowledged, ended: loadEnded } = startLoad(await running.url());
+    await eventually(() => expect(acknowledged.length).toBeGreaterThan(100));
 
     running.signalGroup('SIGTERM');
     const ended = await measured(running.ended);
-    isStopping = true;
-    await Promise.all(clients);
+    await loadEnded;
 
     expect(ended).toMatchObject({ code: 0, signal: null });
     expect(ended.tookMs).toBeLessThan(5000);
@@ -141,11 +185,10 @@ describe('a signal', () => {
     await using next = await startProcess([countingService], { environment, log: silentLogger });
     await eventually(
       async () => {
-        const reply = await fetch(`${next.url}${listCounted.path}`);
-        const { stored, logged, handled } = listCounted.reply.parse(await reply.json());
-        expect(stored).toEqual(expect.arrayContaining(acknowledged));
-        expect(logged).toEqual(expect.arrayContaining(acknowledged));
-        expect([...handled].sort()).toEqual([...logged].sort()); // each once: offsets were committed
+        const { stored, logged, handled } = await countedAt(next.url);
+        expect(stored).toEqual(expect.arrayContaining([...acknowledged]));
+        expect(logged).toEqual(expect.arrayContaining([...acknowledged]));
+        expect(timesIn(handled, acknowledged)).toEqual([1]); // offsets were committed
       },
       { withinMs: 20_000, everyMs: 200 },
     );
