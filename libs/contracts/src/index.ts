@@ -2,6 +2,7 @@ export { deadLetterTopic, topics } from './topics.ts';
 export type { Owner, Topic } from './topics.ts';
 export { defineEvent, readEventData } from './event.ts';
 export type { EventContract, EventData } from './event.ts';
+export { asyncApiText } from './async-api-text.ts';
 export { allEvents, allOperations } from './catalog.ts';
 export { allConsumers } from './consumers.ts';
 export type { Consumer } from './consumers.ts';

@@ -67,6 +67,7 @@ describe('a process', () => {
     expect(metrics).toContain('http_requests_total{');
     expect(metrics).toContain('bus_published_total{service="ingestion",topic="ingest.batches"} 1');
     expect(await (await fetch(`${url}/status/addresses`)).json()).toEqual(running.addresses);
+    expect(await (await fetch(`${url}/asyncapi.json`)).json()).toMatchObject({ asyncapi: '3.0.0' });
     expect(running.addresses).toMatchObject({ http: url, docs: `${url}/docs` });
   });
 

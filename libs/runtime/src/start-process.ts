@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, newId, Scope, systemClock } from '@flywheel/core';
 import type { Clock, Logger } from '@flywheel/core';
+import { asyncApiText } from '@flywheel/contracts';
 import type { Owner } from '@flywheel/contracts';
 import { createHttpClient, createHttpServer, createPeers } from '@flywheel/http';
 import type { HttpServer } from '@flywheel/http';
@@ -128,7 +129,7 @@ async function open(opening: Opening): Promise<Readonly<Record<string, string>>>
     }),
   );
   let addresses: Readonly<Record<string, string>> = {};
-  addressRoute(http, () => addresses);
+  platformRoutes(http, () => addresses);
   const client = scope.use(
     createHttpClient({ log: log.child({ part: 'client' }), tracing: httpTracing() }),
   );
@@ -167,15 +168,21 @@ async function closeIntake(
   await Promise.all([http[Symbol.asyncDispose](), ...buses.map((bus) => bus.stopIntake())]);
 }
 
-function addressRoute(http: HttpServer, addresses: () => object): void {
+function platformRoutes(http: HttpServer, addresses: () => object): void {
+  const common = { service: 'platform', method: 'GET', body: 'none' } as const;
   http.route({
-    service: 'platform',
+    ...common,
     name: 'platform.addresses',
     summary: 'Tells where the platform answers',
-    method: 'GET',
     path: '/status/addresses',
-    body: 'none',
     handler: () => ({ body: addresses() }),
+  });
+  http.route({
+    ...common,
+    name: 'platform.asyncapi',
+    summary: 'All topics and events as AsyncAPI 3.0',
+    path: '/asyncapi.json',
+    handler: () => ({ headers: { 'content-type': 'application/json' }, body: asyncApiText() }),
   });
 }
 
