@@ -30,13 +30,13 @@ export class Cases {
     this.#sql = sql;
   }
 
-  /** Takes predictions; gives the outcomes of those whose feedback was there first. */
+  /** Takes predictions; gives the outcomes of those whose feedback was there first, and of those that come again. */
   async addPredictions(
     endpoint: string,
     features: readonly string[],
     predictions: readonly router.Prediction[],
   ): Promise<monitor.Outcome[]> {
-    const answered = predictions.filter((prediction) => prediction.status === 'answered');
+    const answered = firstOfEach(predictions.filter(({ status }) => status === 'answered'));
     if (answered.length === 0) return [];
     return this.#sql.transaction(async (tx) => {
       await tx.query(
@@ -69,17 +69,19 @@ export class Cases {
         labelled: early.length,
         early: -early.length,
       });
-      return early.map(outcomeOf);
+      if (rows.length === answered.length) return early.map(outcomeOf);
+      const fresh = new Set(rows.map((row) => row.prediction));
+      const repeated = answered.map((one) => one.id).filter((id) => !fresh.has(id));
+      const joined = (await joinedOf(tx, repeated)).filter((row) => row.endpoint === endpoint);
+      return [...early, ...joined].map(outcomeOf);
     });
   }
 
   /** Takes feedback; a higher revision replaces the lower. Gives the outcomes of the batch that are joined. */
   async addFeedback(items: readonly router.Feedback[]): Promise<monitor.Outcome[]> {
     const newest = new Map<string, router.Feedback>();
-    let repeated = 0;
     for (const item of items) {
       const known = newest.get(item.prediction);
-      if (known) repeated++;
       if (!known || known.revision < item.revision) newest.set(item.prediction, item);
     }
     const unique = [...newest.values()];
@@ -109,21 +111,11 @@ export class Cases {
           unique.map((item) => JSON.stringify(item.values)),
         ],
       );
-      const joined = await tx.query<JoinedRow>(
-        `select ${JOINED} from cases where prediction = any($1) and at_ms is not null`,
-        [ids],
-      );
-      const isNewLabel = (prediction: string) => (before.get(prediction) ?? null) === null;
-      const labelled = joined.filter((row) => isNewLabel(row.prediction)).length;
-      const early =
-        unique.length -
-        joined.length -
-        [...before].filter(
-          ([id, revision]) => revision !== null && !joined.some((row) => row.prediction === id),
-        ).length;
-      const duplicates =
-        repeated +
-        unique.filter((item) => (before.get(item.prediction) ?? -1) >= item.revision).length;
+      const joined = await joinedOf(tx, ids);
+      const isFirst = (id: string) => (before.get(id) ?? null) === null;
+      const labelled = joined.filter((row) => isFirst(row.prediction)).length;
+      const early = ids.filter(isFirst).length - labelled;
+      const duplicates = repetitions(items, before);
       await count(tx, endpoint, { labelled, early, duplicates });
       return joined.map(outcomeOf);
     });
@@ -192,6 +184,32 @@ export class Cases {
       shadows: Object.fromEntries(shadows.map((one) => [one.variant, one.answered])),
     };
   }
+}
+
+/** A caller may give the same id twice: the first prediction stands. */
+function firstOfEach(predictions: readonly router.Prediction[]): router.Prediction[] {
+  const seen = new Set<string>();
+  return predictions.filter(({ id }) => !seen.has(id) && seen.add(id));
+}
+
+async function joinedOf(tx: SqlTransaction, ids: readonly string[]): Promise<JoinedRow[]> {
+  return tx.query<JoinedRow>(
+    `select ${JOINED} from cases where prediction = any($1) and at_ms is not null and label is not null`,
+    [ids],
+  );
+}
+
+/** Items that changed nothing, taken one after the other: their revision, or a higher one, was there already. */
+function repetitions(
+  items: readonly router.Feedback[],
+  before: ReadonlyMap<string, number | null>,
+): number {
+  const highest = new Map(before);
+  let repeated = 0;
+  for (const { prediction, revision } of items)
+    if (revision <= (highest.get(prediction) ?? -1)) repeated++;
+    else highest.set(prediction, revision);
+  return repeated;
 }
 
 async function count(
