@@ -3,6 +3,7 @@ import { createOutbox } from '@flywheel/kafka';
 import { defineService } from '@flywheel/runtime';
 import { Cases } from './cases/cases.ts';
 import { LabelledWaiters } from './cases/labelled-waiters.ts';
+import { Deployments } from './comparing/deployments.ts';
 import { Reports } from './comparing/reports.ts';
 import { config } from './config.ts';
 import {
@@ -27,18 +28,14 @@ export const monitor = defineService({
     spawn('outbox', outbox.relay(signal));
     const metrics = declareMetrics(context.metrics);
     const cases = new Cases(sql);
-    const deployments = new Map<string, registry.Deployment>();
+    const deployments = new Deployments();
     const waiters = new LabelledWaiters();
     const join = { cases, waiters, bus, metrics };
 
-    bus.watch(
-      registry.deploymentChanged,
-      ({ data }) => {
-        if (data.revision > (deployments.get(data.endpoint)?.revision ?? -1))
-          deployments.set(data.endpoint, data);
-      },
-      { onTombstone: (key) => void deployments.delete(key) },
-    );
+    const watching = bus.watch(registry.deploymentChanged, ({ data }) => deployments.apply(data), {
+      onTombstone: (key) => deployments.remove(key),
+    });
+    void watching.ready.then(() => deployments.complete());
     bus.subscribeBatch(router.predictionsLogged, onPredictionsLogged(join), { maxRecords: 200 });
     bus.subscribeBatch(router.feedbackReceived, onFeedbackReceived(join));
     bus.subscribeBatch(router.shadowPredictionsLogged, onShadowPredictionsLogged(join), {

@@ -1,9 +1,9 @@
 import { AppError, invalid } from '@flywheel/core';
 import { featureStore, monitor } from '@flywheel/contracts';
-import type { registry } from '@flywheel/contracts';
 import type { ServiceContext } from '@flywheel/runtime';
 import type { Sql } from '@flywheel/storage';
 import { championOf, compareVariants } from '../comparing/compare-variants.ts';
+import type { Deployments } from '../comparing/deployments.ts';
 import type { Reports } from '../comparing/reports.ts';
 import type { MonitorMetrics } from '../metrics.ts';
 import { signalsOf } from '../watching/alerts.ts';
@@ -14,7 +14,7 @@ import { watchEndpoint } from '../watching/watch-endpoint.ts';
 
 export type ReportParts = {
   sql: Sql;
-  deployments: ReadonlyMap<string, registry.Deployment>;
+  deployments: Deployments;
   reports: Reports;
   alerts: Alerts;
   references: References;
@@ -29,13 +29,6 @@ export function reportRoutes(
   parts: ReportParts,
 ): void {
   const { sql, deployments, reports, alerts, references, metrics } = parts;
-  const deploymentOf = (endpoint: string) => {
-    const deployment = deployments.get(endpoint);
-    if (!deployment)
-      throw new AppError('not_found', 'there is no such endpoint', { details: { endpoint } });
-    return deployment;
-  };
-
   http.operation(monitor.putReference, async ({ params, body }) => {
     const set = await peers.call(featureStore.getTrainingSet, {
       params: { id: body.trainingSet },
@@ -73,7 +66,7 @@ export function reportRoutes(
   });
 
   http.operation(monitor.compareVariants, async ({ params, body }) => {
-    const deployment = deploymentOf(params.endpoint);
+    const deployment = deployments.get(params.endpoint);
     const champion = championOf(deployment);
     if (!champion)
       throw new AppError('conflict', 'the endpoint has no champion', { details: params });
@@ -122,7 +115,7 @@ export function reportRoutes(
   });
 
   http.operation(monitor.watchEndpoint, async ({ params, body }) => {
-    const champion = championOf(deploymentOf(params.endpoint));
+    const champion = championOf(deployments.get(params.endpoint));
     if (!champion)
       throw new AppError('conflict', 'the endpoint has no champion', { details: params });
     const [fromMs, toMs] = [Date.parse(body.from), Date.parse(body.to)];
