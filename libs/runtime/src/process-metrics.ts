@@ -28,8 +28,10 @@ export function registerProcessMetrics(registry: Registry): void {
       countedSeconds = seconds;
     },
   });
-  gauge('process_start_time_seconds', 'When the process began, Unix time', () =>
-    Math.round(performance.timeOrigin / 1000),
+  gauge(
+    'process_start_time_seconds',
+    'When the process began, Unix time',
+    () => performance.timeOrigin / 1000,
   );
   gauge('process_resident_memory_bytes', 'Memory in use', () => process.memoryUsage.rss());
   gauge('nodejs_heap_size_used_bytes', 'Heap in use', () => process.memoryUsage().heapUsed);

@@ -10,8 +10,9 @@ import { eventually, temporaryFolder } from '@flywheel/core/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { breakTask, countingService, listCounted } from './fixture/counting-service.ts';
 import { startProcess } from './index.ts';
+import { testDataFolder } from './testing.ts';
 
-const folder = temporaryFolder(); // of all tests: the database is made once
+const folder = await testDataFolder(); // of all tests
 afterAll(() => folder[Symbol.dispose]());
 const main = fileURLToPath(new URL('fixture/main.ts', import.meta.url));
 const environment = {

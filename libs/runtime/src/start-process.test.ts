@@ -4,16 +4,17 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { defineOperation, ingestion, router } from '@flywheel/contracts';
 import { silentLogger } from '@flywheel/core';
-import { eventually, temporaryFolder } from '@flywheel/core/testing';
+import { eventually } from '@flywheel/core/testing';
 import { createHttpServer } from '@flywheel/http';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { breakTask, count, countingService, listCounted } from './fixture/counting-service.ts';
 import { defineService, explain, startProcess } from './index.ts';
 import type { Service, ServiceContext, StartOptions } from './index.ts';
+import { testDataFolder } from './testing.ts';
 
-// Every test starts a process of its own on the same folder: the database is made once.
-const folder = temporaryFolder();
+// Every test starts a process of its own on the same folder.
+const folder = await testDataFolder();
 afterAll(() => folder[Symbol.dispose]());
 
 const start = (
