@@ -38,7 +38,8 @@ function typeOf(value: unknown): ColumnType | undefined {
     case 'boolean':
       return 'boolean';
     case 'number':
-      // An integer too long for a double has lost digits on the way here; the text of the record still has them.
+      // A number too long or too large for a double is not that number any more; the text of the record still has it.
+      if (!Number.isFinite(value)) return 'string';
       if (!Number.isInteger(value)) return 'double';
       return Number.isSafeInteger(value) ? 'int64' : 'string';
     case 'string':
