@@ -74,11 +74,13 @@ export class CommitLog {
 
   /**
    * Adds files read from `from` (inclusive) to `to` (exclusive) of each partition. `conflict` when another writer has
-   * moved one of these partitions meanwhile: the files must be thrown away and the partition read again.
+   * moved one of these partitions meanwhile: the files must be thrown away and the partition read again. `onApplied` is
+   * called in the same breath in which the state has the files.
    */
   async commit(
     added: readonly LakeFile[],
     ranges: ReadonlyMap<string, { from: bigint; to: bigint }>,
+    onApplied: () => void = () => undefined,
   ): Promise<LakeState> {
     for (;;) {
       for (const [partition, { from }] of ranges)
@@ -104,6 +106,7 @@ export class CommitLog {
         continue;
       }
       this.#apply(next);
+      onApplied();
       if (next.sequence % CHECKPOINT_EVERY === 0) await this.#checkpoint();
       return this.#state;
     }

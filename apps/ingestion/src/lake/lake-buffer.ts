@@ -1,6 +1,7 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { newId } from '@flywheel/core';
+import { onDisk } from '../reading/on-disk.ts';
 import { ObservedSchema } from './observed-schema.ts';
 
 /** Where a record was in the log. */
@@ -14,16 +15,15 @@ export type BufferedDataset = {
   records: number;
 };
 
+type FileInHand = { file: number; sizeOnDisk: number; pending: string[]; pendingBytes: number };
+
 const WRITE_AT_BYTES = 1 << 18;
 /** What stands before the record in its line; an id cannot hold it, for its quotes are escaped. */
 export const RECORD_MEMBER = ',"record":';
 
 /** What was read from the log since the last commit. Memory is bounded: lines go to disk in pieces. */
 export class LakeBuffer implements Disposable {
-  readonly datasets = new Map<
-    string,
-    BufferedDataset & { file: number; pending: string[]; pendingBytes: number }
-  >();
+  readonly datasets = new Map<string, BufferedDataset & FileInHand>();
   /** By `<topic>/<partition>`: first offset read, and the one behind the last. */
   readonly ranges = new Map<string, { from: bigint; to: bigint }>();
   readonly #folder: string;
@@ -34,6 +34,7 @@ export class LakeBuffer implements Disposable {
     this.#folder = folder;
   }
 
+  /** Takes a record, or throws and has not taken it. */
   add(
     dataset: string,
     id: string,
@@ -42,14 +43,14 @@ export class LakeBuffer implements Disposable {
     record: Readonly<Record<string, unknown>>,
   ): void {
     const buffered = this.datasets.get(dataset) ?? this.#open(dataset);
-    buffered.schema.observe(record);
+    if (buffered.pendingBytes >= WRITE_AT_BYTES) this.#write(buffered);
     const line = `{"_id":${JSON.stringify(id)},"_topic":${JSON.stringify(place.topic)},"_partition":${place.partition},"_offset":${place.offset},"_received_ms":${place.receivedMs}${RECORD_MEMBER}${text}}\n`;
+    buffered.schema.observe(record);
     buffered.pending.push(line);
     buffered.pendingBytes += line.length;
     buffered.records++;
     this.records++;
     this.sizeBytes += line.length;
-    if (buffered.pendingBytes >= WRITE_AT_BYTES) this.#write(buffered);
   }
 
   /** Everything of the partition below `to` has been read, whether it gave a record or not. */
@@ -79,7 +80,8 @@ export class LakeBuffer implements Disposable {
       path,
       schema: new ObservedSchema(),
       records: 0,
-      file: openSync(path, 'w'),
+      file: onDisk(() => openSync(path, 'w')),
+      sizeOnDisk: 0,
       pending: [],
       pendingBytes: 0,
     };
@@ -87,11 +89,17 @@ export class LakeBuffer implements Disposable {
     return opened;
   }
 
-  #write(buffered: { file: number; pending: string[]; pendingBytes: number }): void {
+  #write(buffered: FileInHand): void {
     if (buffered.pending.length === 0) return;
     const bytes = Buffer.from(buffered.pending.join(''));
-    for (let written = 0; written < bytes.length;)
-      written += writeSync(buffered.file, bytes, written);
+    try {
+      for (let written = 0; written < bytes.length;)
+        written += onDisk(() => writeSync(buffered.file, bytes, written));
+    } catch (error) {
+      ftruncateSync(buffered.file, buffered.sizeOnDisk); // half a line must not stay
+      throw error;
+    }
+    buffered.sizeOnDisk += bytes.length;
     buffered.pending = [];
     buffered.pendingBytes = 0;
   }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, Logger } from '@flywheel/core';
+import { topics } from '@flywheel/contracts';
 import type { Analytics, ObjectStore } from '@flywheel/storage';
 import type { CommitLog, LakeFile, LakeState } from './commit-log.ts';
 import { LakeBuffer } from './lake-buffer.ts';
@@ -62,8 +63,13 @@ export class LakeWriter {
     records: readonly LakeRecord[],
     range: { from: bigint; to: bigint },
   ): Promise<void> {
-    for (const { dataset, id, place, text, record } of records)
-      if (this.#seen.add(`${dataset}\0${id}`)) this.#buffer.add(dataset, id, place, text, record);
+    const form = { isIndexed: topic === topics.ingestRecords.name };
+    for (const { dataset, id, place, text, record } of records) {
+      const key = `${dataset}\0${id}`;
+      if (this.#seen.has(key, form)) continue;
+      this.#buffer.add(dataset, id, place, text, record);
+      this.#seen.add(key, form); // what could not be buffered comes again and must not seem a repetition
+    }
     this.#buffer.advance(topic, partition, range.from, range.to);
     this.#positions.set(`${topic}/${partition}`, range.to);
     for (const wake of this.#moved) wake();
@@ -133,8 +139,9 @@ export class LakeWriter {
       for (const buffered of whole.datasets.values())
         files.push(await writeParquet({ analytics, objects }, buffered, clock.nowMs()));
     }
-    const state = await commits.commit(files, whole.ranges);
-    this.#writing.splice(this.#writing.indexOf(buffer), 1);
+    const state = await commits.commit(files, whole.ranges, () =>
+      this.#writing.splice(this.#writing.indexOf(buffer), 1),
+    );
     log.debug(
       { sequence: state.sequence, files: files.length, records: whole.records },
       'records are in the lake',

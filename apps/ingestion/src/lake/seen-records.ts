@@ -2,6 +2,10 @@
 const REMEMBERED_BATCHES = 2000;
 /** Ids of another form that are remembered: between this many and twice as many. */
 const REMEMBERED_TEXTS = 100_000;
+const MAXIMUM_INDEX = 2 ** 31 - 1;
+
+/** Ids of our own making are `<batch>/<index>`; those that callers choose may look so and mean nothing by it. */
+export type IdForm = { readonly isIndexed: boolean };
 
 /**
  * Which records came already: `<batch>/<index>` as one bit each, so that a producer's repetition of millions of records
@@ -12,33 +16,48 @@ export class SeenRecords {
   #texts = new Set<string>();
   #olderTexts = new Set<string>();
 
-  /** True the first time an id is given. */
-  add(id: string): boolean {
-    const slash = id.lastIndexOf('/');
-    const index = slash < 0 ? Number.NaN : Number(id.slice(slash + 1));
-    if (!Number.isInteger(index) || index < 0 || index > 2 ** 31) return this.#addText(id);
-    const batch = id.slice(0, slash);
+  has(id: string, { isIndexed }: IdForm): boolean {
+    const index = isIndexed ? indexOf(id) : undefined;
+    if (index === undefined) return this.#texts.has(id) || this.#olderTexts.has(id);
+    const bits = this.#batches.get(batchOf(id));
+    return ((bits?.[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+  }
+
+  add(id: string, { isIndexed }: IdForm): void {
+    const index = isIndexed ? indexOf(id) : undefined;
+    if (index === undefined) {
+      this.#addText(id);
+      return;
+    }
+    const batch = batchOf(id);
     const byte = index >> 3;
     const bits = grown(this.#batches.get(batch), byte);
     this.#batches.delete(batch);
     this.#batches.set(batch, bits);
     if (this.#batches.size > REMEMBERED_BATCHES)
       this.#batches.delete(this.#batches.keys().next().value ?? '');
-    const mask = 1 << (index & 7);
-    if (((bits[byte] as number) & mask) !== 0) return false;
-    bits[byte] = (bits[byte] as number) | mask;
-    return true;
+    bits[byte] = (bits[byte] as number) | (1 << (index & 7));
   }
 
-  #addText(id: string): boolean {
-    if (this.#texts.has(id) || this.#olderTexts.has(id)) return false;
+  #addText(id: string): void {
     this.#texts.add(id);
-    if (this.#texts.size >= REMEMBERED_TEXTS) {
-      this.#olderTexts = this.#texts;
-      this.#texts = new Set();
-    }
-    return true;
+    if (this.#texts.size < REMEMBERED_TEXTS) return;
+    this.#olderTexts = this.#texts;
+    this.#texts = new Set();
   }
+}
+
+function batchOf(id: string): string {
+  return id.slice(0, id.lastIndexOf('/'));
+}
+
+/** The index at the end of an id, if it is written as we write it: two ids must not have the same. */
+function indexOf(id: string): number | undefined {
+  const text = id.slice(id.lastIndexOf('/') + 1);
+  const index = Number(text);
+  return Number.isInteger(index) && index >= 0 && index <= MAXIMUM_INDEX && String(index) === text
+    ? index
+    : undefined;
 }
 
 function grown(bits: Uint8Array | undefined, byte: number): Uint8Array {
