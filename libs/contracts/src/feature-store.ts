@@ -3,6 +3,7 @@ import { defineEvent } from './event.ts';
 import { defineOperation } from './operation.ts';
 import {
   count,
+  datasetName,
   epochMs,
   finiteOrNull,
   instant,
@@ -30,7 +31,7 @@ export type Entity = z.output<typeof entity>;
 export const viewSource = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('dataset'),
-    dataset: name,
+    dataset: datasetName,
     eventTime: z.string(),
     knownAt: z.string(),
   }),

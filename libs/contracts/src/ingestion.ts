@@ -2,7 +2,7 @@ import { canonicalJson, sha256 } from '@flywheel/core';
 import { z } from 'zod';
 import { defineEvent } from './event.ts';
 import { defineOperation } from './operation.ts';
-import { count, instant, name, objectReference, scalar, sha256Hex } from './shapes.ts';
+import { count, datasetName, instant, objectReference, scalar, sha256Hex } from './shapes.ts';
 import { topics } from './topics.ts';
 
 /**
@@ -21,7 +21,7 @@ export const batchReceived = defineEvent({
   type: 'ingestion.batch-received',
   topic: topics.ingestBatches,
   data: z.object({
-    dataset: name,
+    dataset: datasetName,
     batch: z.string(),
     format: z.enum(['json', 'ndjson', 'csv', 'parquet']),
     records: count,
@@ -41,7 +41,7 @@ export type Column = z.output<typeof column>;
 /** An immutable view of a dataset: these files, in this order, and nothing else, for ever. */
 export const snapshot = z.object({
   id: z.string(),
-  dataset: name,
+  dataset: datasetName,
   createdAt: instant,
   /** Number of the lake's commit that the snapshot pins. */
   sequence: count,
@@ -61,7 +61,7 @@ export const snapshotCreated = defineEvent({
 });
 
 export const dataset = z.object({
-  name,
+  name: datasetName,
   description: z.string(),
   owner: z.string(),
   tags: z.array(z.string()),
@@ -84,7 +84,7 @@ export const datasetDescribed = defineEvent({
   key: (data) => data.name,
 });
 
-const byDataset = z.object({ dataset: name });
+const byDataset = z.object({ dataset: datasetName });
 
 /**
  * Takes records in: NDJSON, JSON (an object or an array), CSV or Parquet by content type, gzip allowed. Served as a
@@ -92,7 +92,7 @@ const byDataset = z.object({ dataset: name });
  * retry of the same request harmless.
  */
 export const recordsAccepted = z.object({
-  dataset: name,
+  dataset: datasetName,
   batch: z.string(),
   accepted: count,
   /** Where the records lie in the log. */

@@ -1,14 +1,20 @@
 import { z } from 'zod';
 
+const nameOf = (maximumLength: number) =>
+  z
+    .string()
+    .min(1)
+    .max(maximumLength)
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+      'must start with a letter or digit and hold only letters, digits, dot, dash, underscore',
+    );
+
 /** Names of things people make: datasets, models, endpoints, feature views. Stable in URLs, topics and object keys. */
-export const name = z
-  .string()
-  .min(1)
-  .max(120)
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
-    'must start with a letter or digit and hold only letters, digits, dot, dash, underscore',
-  );
+export const name = nameOf(120);
+
+/** A dataset may be named after an endpoint: `<endpoint>.predictions`, `<endpoint>.outcomes`. */
+export const datasetName = nameOf(140);
 
 /** What identifies a thing, and is a message key or part of one. */
 export const id = z.string().min(1);
