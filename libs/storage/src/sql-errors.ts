@@ -46,6 +46,8 @@ export function isTransient(error: AppError): boolean {
 function meaningOf(state: string): [ErrorCode, string] {
   if (state === '23505') return ['conflict', 'a row with this key exists'];
   if (state === '23P01') return ['conflict', 'a row that excludes this one exists'];
+  if (state === '22021' || state === '22P05')
+    return ['invalid_argument', 'a text holds a character that the database does not keep'];
   if (state === '40001' || state === '40P01')
     return ['unavailable', 'the transaction met another one'];
   if (state === '57014') return ['deadline_exceeded', 'the statement took too long'];

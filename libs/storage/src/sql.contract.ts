@@ -266,6 +266,20 @@ export function describeSql(
       });
     });
 
+    it.each([
+      ['text', 'select $1::text as kept', 'a\u0000b'],
+      ['json', 'select $1::jsonb as kept', JSON.stringify({ a: '\u0000' })],
+    ])(
+      'calls %s with a zero character what it is: nothing a database keeps',
+      async (_, text, value) => {
+        await using sql = await open();
+
+        await expect(sql.query(text, [value])).rejects.toMatchObject({ code: 'invalid_argument' });
+
+        expect(await sql.query('select 1 as one')).toEqual([{ one: 1 }]);
+      },
+    );
+
     it('keeps the vendor error of a wrong statement as cause, and goes on', async () => {
       await using sql = await open();
 
