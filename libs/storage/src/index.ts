@@ -5,7 +5,7 @@ export { exactJson, parseExactJson } from './exact-json.ts';
 export { startEmbeddedPostgres } from './embedded-postgres.ts';
 export type { EmbeddedPostgres } from './embedded-postgres.ts';
 export { onlineStoreLimits } from './online-store.ts';
-export type { CallOptions, OnlineStore, OnlineStoreEntry } from './online-store.ts';
+export type { CallOptions, Change, OnlineStore, OnlineStoreEntry } from './online-store.ts';
 export { openLmdbOnlineStore } from './lmdb-online-store.ts';
 export type {
   ObjectBody,

@@ -3,10 +3,12 @@ import { type RootDatabase, open } from 'lmdb';
 import { AppError } from '@flywheel/core';
 import {
   type CallOptions,
+  type Change,
   type OnlineStore,
   type OnlineStoreEntry,
   checkEntries,
   checkKeys,
+  checkValue,
   namespacePrefix,
   onlineStoreLimits,
 } from './online-store.ts';
@@ -68,6 +70,31 @@ class LmdbOnlineStore implements OnlineStore {
       }
       return written;
     });
+  }
+
+  async update(
+    keys: readonly Uint8Array[],
+    change: Change,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    checkKeys(keys);
+    this.#checkUsable(signal);
+    let refused: { error: unknown } | undefined;
+    await this.#write(() => {
+      for (const [index, key] of keys.entries()) {
+        const stored = this.#stored(key);
+        const packed = this.#database.getBinary(stored);
+        try {
+          const value = change(packed && unpackValue(packed), index);
+          checkValue(value, `values[${index}]`);
+          void this.#database.put(stored, packValue(value, undefined));
+        } catch (error) {
+          refused = { error };
+          return;
+        }
+      }
+    });
+    if (refused) throw refused.error;
   }
 
   async delete(keys: readonly Uint8Array[], { signal }: CallOptions = {}): Promise<void> {

@@ -125,6 +125,49 @@ export function describeOnlineStore(
       expect((await another.getMany([utf8('k')])).map(text)).toEqual(['199']);
     });
 
+    it('loses no change when many change the same keys at once, also through several stores', async () => {
+      const namespace = newId();
+      await using store = await make({ namespace });
+      await using another = await make({ namespace });
+      const keys = ['a', 'b', 'c'].map(utf8);
+      const append = (target: OnlineStore, letter: string) =>
+        target.update(keys, (value) => utf8(`${text(value) ?? ''}${letter}`));
+
+      await Promise.all(
+        Array.from({ length: 40 }, (_, index) => append(index % 2 ? store : another, 'x')),
+      );
+
+      expect((await store.getMany(keys)).map(text)).toEqual(keys.map(() => 'x'.repeat(40)));
+    });
+
+    it('changes each value by the place of its key, one after the other where keys are equal', async () => {
+      await using store = await fresh();
+      await store.put([entry('a', 'a', 7n)]);
+
+      await store.update(['a', 'b', 'a'].map(utf8), (value, index) =>
+        utf8(`${text(value) ?? 'none'}${index}`),
+      );
+
+      expect((await store.getMany(['a', 'b'].map(utf8))).map(text)).toEqual(['a02', 'none1']);
+      expect(await store.put([entry('a', 'no order is left', -1n)])).toBe(1);
+    });
+
+    it('changes nothing when a change throws or a value is too large', async () => {
+      await using store = await fresh();
+      await store.put([entry('a', 'before')]);
+      const refuse = () => {
+        throw new Error('refused');
+      };
+      const tooLarge = new Uint8Array(store.limits.valueBytes + 1);
+
+      await expect(store.update([utf8('a')], refuse)).rejects.toThrow('refused');
+      await expect(store.update([utf8('a')], () => tooLarge)).rejects.toMatchObject({
+        code: 'invalid_argument',
+      });
+
+      expect((await store.getMany([utf8('a')])).map(text)).toEqual(['before']);
+    });
+
     it('forgets a deleted key with its order, and deletes what is not there', async () => {
       await using store = await fresh();
       await store.put([entry('k', 'old', 9n)]);

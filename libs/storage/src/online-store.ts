@@ -2,6 +2,8 @@ import { invalid } from '@flywheel/core';
 
 export type OnlineStoreEntry = { key: Uint8Array; value: Uint8Array; order?: bigint };
 export type CallOptions = { signal?: AbortSignal };
+/** What is to stand where `value` stands; `index` is the place of its key in the call. */
+export type Change = (value: Uint8Array | undefined, index: number) => Uint8Array;
 
 /**
  * Values by key, read at prediction time. Keys and values are any bytes, within `limits`. Several stores share one
@@ -19,6 +21,12 @@ export type OnlineStore = AsyncDisposable & {
    * the batch is durable when the promise resolves (on Redis: as durable as the server's own configuration).
    */
   put(entries: readonly OnlineStoreEntry[], options?: CallOptions): Promise<number>;
+  /**
+   * Replaces the value of each key by what `change` makes of it, atomically for each key: of changes at the same time,
+   * in whatever process, none is lost. Equal keys count in their order. `change` may be asked again for a key that
+   * another one changed meanwhile; when it throws, the keys before it may be changed. Durable as `put` is.
+   */
+  update(keys: readonly Uint8Array[], change: Change, options?: CallOptions): Promise<void>;
   /** Removes what is there; a later put with any order writes again. */
   delete(keys: readonly Uint8Array[], options?: CallOptions): Promise<void>;
   /**
@@ -44,15 +52,16 @@ export function checkKeys(keys: readonly Uint8Array[]): void {
       throw invalid(`keys[${index}]`, `must have 1 to ${onlineStoreLimits.keyBytes} bytes`);
 }
 
+export function checkValue(value: Uint8Array, path: string): void {
+  if (value.length > onlineStoreLimits.valueBytes)
+    throw invalid(path, `must have at most ${onlineStoreLimits.valueBytes} bytes`);
+}
+
 export function checkEntries(entries: readonly OnlineStoreEntry[]): void {
   for (const [index, { key, value, order }] of entries.entries()) {
     if (key.length === 0 || key.length > onlineStoreLimits.keyBytes)
       throw invalid(`entries[${index}].key`, `must have 1 to ${onlineStoreLimits.keyBytes} bytes`);
-    if (value.length > onlineStoreLimits.valueBytes)
-      throw invalid(
-        `entries[${index}].value`,
-        `must have at most ${onlineStoreLimits.valueBytes} bytes`,
-      );
+    checkValue(value, `entries[${index}].value`);
     if (order !== undefined && BigInt.asIntN(64, order) !== order)
       throw invalid(`entries[${index}].order`, 'must be a signed 64-bit integer');
   }

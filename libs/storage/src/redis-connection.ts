@@ -29,13 +29,23 @@ end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1`;
 
+/** Writes where the stored bytes still have the digest they were read with ('' where nothing stood). */
+const putUnchanged = `
+local stored = redis.call('GET', KEYS[1])
+if (stored and redis.sha1hex(stored) or '') ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1`;
+
 const settings = {
   lazyConnect: true,
   connectTimeout: 5_000,
   commandTimeout: connectWithinMs,
   maxRetriesPerRequest: 3,
   retryStrategy: (times: number) => Math.min(times * 50, 1_000),
-  scripts: { putOrdered: { lua: putOrdered, numberOfKeys: 1 } },
+  scripts: {
+    putOrdered: { lua: putOrdered, numberOfKeys: 1 },
+    putUnchanged: { lua: putUnchanged, numberOfKeys: 1 },
+  },
 };
 
 export async function connectRedis(url: string, log: Logger): Promise<RedisConnection> {

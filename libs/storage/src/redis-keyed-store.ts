@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto';
 import { AppError } from '@flywheel/core';
 import {
   type CallOptions,
+  type Change,
   type OnlineStore,
   type OnlineStoreEntry,
   checkEntries,
   checkKeys,
+  checkValue,
   onlineStoreLimits,
 } from './online-store.ts';
 import { packValue, unpackValue } from './ordered-value.ts';
@@ -50,6 +53,32 @@ export class RedisOnlineStore implements OnlineStore {
       signal,
     );
     return answers.filter((answer) => answer !== 0).length;
+  }
+
+  async update(
+    keys: readonly Uint8Array[],
+    change: Change,
+    options: CallOptions = {},
+  ): Promise<void> {
+    checkKeys(keys);
+    let due = keys.map((key, index) => ({ stored: this.#stored(key), index }));
+    while (due.length > 0) {
+      const before = await this.#runAll(
+        due.map(({ stored }) => ['get', stored]),
+        options.signal,
+      );
+      const replaced = await this.#runAll(
+        due.map(({ stored, index }, place) => {
+          const packed = before[place];
+          const isThere = Buffer.isBuffer(packed);
+          const value = change(isThere ? unpackValue(packed) : undefined, index);
+          checkValue(value, `values[${index}]`);
+          return ['putUnchanged', stored, packValue(value, undefined), isThere ? sha1(packed) : ''];
+        }),
+        options.signal,
+      );
+      due = due.filter((_, place) => replaced[place] === 0);
+    }
   }
 
   async delete(keys: readonly Uint8Array[], { signal }: CallOptions = {}): Promise<void> {
@@ -120,6 +149,10 @@ function* batchesOf(commands: readonly RedisCommand[]): Generator<RedisCommand[]
 
 function rethrow(error: unknown): never {
   throw toRedisError(error);
+}
+
+function sha1(bytes: Buffer): string {
+  return createHash('sha1').update(bytes).digest('hex');
 }
 
 /** The bytes of a key as a pattern that matches just them: * ? [ ] \ ^ - are escaped. */

@@ -41,17 +41,18 @@ export class OnlineRows {
     return applied;
   }
 
+  /** Streams and loads write to the same entities at the same time: what is stored is replaced, never overwritten. */
   async #merge(entities: readonly EntityRows[]): Promise<void> {
-    const stored = await this.#store.getMany(entities.map((entity) => entity.key));
-    await this.#store.put(
-      entities.map(({ view: { plan }, key, rows }, index) => {
-        const columns = plan.columns.length;
-        const merged = mergeRows(packedRows(stored[index], ROW_HEAD + columns), rows, {
-          columns,
-          keptMs: plan.longestMs + DAY_MS,
-        });
-        return { key, value: bytesOf(merged) };
-      }),
+    await this.#store.update(
+      entities.map((entity) => entity.key),
+      (stored, index) => {
+        const { view, rows } = entities[index] as EntityRows;
+        const columns = view.plan.columns.length;
+        const keptMs = view.plan.longestMs + DAY_MS;
+        return bytesOf(
+          mergeRows(packedRows(stored, ROW_HEAD + columns), rows, { columns, keptMs }),
+        );
+      },
     );
   }
 }

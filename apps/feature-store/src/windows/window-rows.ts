@@ -39,34 +39,75 @@ export function mergeRows(
   options: { columns: number; keptMs: number },
 ): PackedRows {
   const stride = ROW_HEAD + options.columns;
-  const rows = new Map<number, Float64Array>();
-  for (let at = 0; at < stored.length; at += stride)
-    rows.set(stored[at + 2] as number, stored.subarray(at, at + stride));
-  for (const row of added) {
-    const known = rows.get(row.id);
-    if (known && (known[3] as number) > row.revision) continue;
-    rows.set(row.id, pack(row, stride));
+  const latest = new Map<number, WindowRow>();
+  for (const row of added)
+    if ((latest.get(row.id)?.revision ?? 0) <= row.revision) latest.set(row.id, checked(row));
+  const others = withoutReplaced(stored, latest, stride);
+
+  const merged = new Float64Array(others.length + latest.size * stride);
+  let from = 0;
+  let end = 0;
+  for (const row of [...latest.values()].sort(byEvent)) {
+    const until = placeOf(row, others, { from, stride });
+    merged.set(others.subarray(from, until), end);
+    end += until - from;
+    merged.set([row.eventMs, row.knownMs, row.id, row.revision, ...row.values], end);
+    end += stride;
+    from = until;
   }
-  let newestMs = Number.NEGATIVE_INFINITY;
-  for (const row of rows.values()) newestMs = Math.max(newestMs, row[0] as number);
-  const kept = [...rows.values()]
-    .filter((row) => (row[0] as number) > newestMs - options.keptMs)
-    .sort(
-      (left, right) =>
-        (left[0] as number) - (right[0] as number) || (left[2] as number) - (right[2] as number),
-    );
-  const packed = new Float64Array(kept.length * stride);
-  for (const [index, row] of kept.entries()) packed.set(row, index * stride);
-  return packed;
+  merged.set(others.subarray(from), end);
+
+  const oldestMs = (merged.at(-stride) ?? 0) - options.keptMs;
+  let start = 0;
+  while (start < merged.length && (merged[start] as number) <= oldestMs) start += stride;
+  return merged.subarray(start);
 }
 
-function pack(row: WindowRow, stride: number): Float64Array {
+function checked(row: WindowRow): WindowRow {
   if (!Number.isFinite(row.eventMs)) throw invalid('eventTime', 'must be an instant');
   if (!Number.isFinite(row.knownMs)) throw invalid('knownAt', 'must be an instant');
-  const packed = new Float64Array(stride);
-  packed.set([row.eventMs, row.knownMs, row.id, row.revision]);
-  packed.set(row.values, ROW_HEAD);
-  return packed;
+  return row;
+}
+
+function byEvent(left: WindowRow, right: WindowRow): number {
+  return left.eventMs - right.eventMs || left.id - right.id;
+}
+
+/** The stored rows that stay; a row of `latest` that is older than what is stored is taken out of it. */
+function withoutReplaced(
+  stored: PackedRows,
+  latest: Map<number, WindowRow>,
+  stride: number,
+): PackedRows {
+  const replaced = new Set<number>();
+  for (let at = 0; at < stored.length; at += stride) {
+    const row = latest.get(stored[at + 2] as number);
+    if (!row) continue;
+    if ((stored[at + 3] as number) > row.revision) latest.delete(row.id);
+    else replaced.add(at);
+  }
+  if (replaced.size === 0) return stored;
+  return stored.filter((_, index) => !replaced.has(index - (index % stride)));
+}
+
+/** Where the first row begins that comes after `row`, from `from` on. */
+function placeOf(
+  row: WindowRow,
+  rows: PackedRows,
+  { from, stride }: { from: number; stride: number },
+): number {
+  let low = from / stride;
+  let high = rows.length / stride;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const eventMs = rows[middle * stride] as number;
+    const isAfter =
+      eventMs > row.eventMs ||
+      (eventMs === row.eventMs && (rows[middle * stride + 2] as number) > row.id);
+    if (isAfter) high = middle;
+    else low = middle + 1;
+  }
+  return low * stride;
 }
 
 /** 52 bits of an id's text (FNV-1a, two lanes): enough that rows of one entity never meet. */
