@@ -9,6 +9,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { LakeWriter } from '../lake/lake-writer.ts';
 import type { IngestionMetrics } from '../metrics.ts';
 import { bodyFormat } from '../reading/body-format.ts';
+import { diskError } from '../reading/on-disk.ts';
 import { checkBatch, publishBatch } from '../reading/publish-batch.ts';
 import { SpooledBody } from '../reading/spooled-body.ts';
 import { toNdjson } from '../reading/to-ndjson.ts';
@@ -59,6 +60,8 @@ export function receiveRecords(http: ServiceContext<unknown>['http'], parts: Par
             contentType: headers['content-type'],
           }),
         };
+      } catch (error) {
+        throw diskError(error);
       } finally {
         receiving--;
       }
