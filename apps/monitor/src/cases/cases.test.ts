@@ -5,6 +5,7 @@ import type { Sql } from '@flywheel/storage';
 import { startTestPostgres } from '@flywheel/storage/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { aPrediction, aShadowScore, feedbackFor } from '../fixture/cases.ts';
 import { migrations } from '../migrations.ts';
 import { Cases, packVector, unpackVector } from './cases.ts';
 
@@ -24,25 +25,6 @@ afterAll(async () => {
 
 let endpoints = 0;
 const anEndpoint = () => `e${++endpoints}`;
-
-function aPrediction(endpoint: string, id: string, change: object = {}): router.Prediction {
-  return {
-    ...{ id: `${endpoint}/${id}`, request: id, endpoint, revision: 1, variant: 'm-1' },
-    ...{ role: 'champion', model: 'm', version: 1, propensity: 1, atMs: 1000, answeredMs: 2 },
-    ...{ latencyMs: 1, modelMs: 0.5, status: 'answered', error: null },
-    ...{ entities: { origin: 'ORD' }, requestFeatures: { distance: 7 }, vector: [1, null] },
-    score: 0.25,
-    ...change,
-  };
-}
-
-function feedbackFor(endpoint: string, id: string, change: object = {}): router.Feedback {
-  return {
-    ...{ id: `${id}/0`, prediction: `${endpoint}/${id}`, endpoint, label: 1 },
-    ...{ values: { delay: 23 }, knownAt: '2001-05-01T09:00:00.000Z', revision: 0, source: '' },
-    ...change,
-  };
-}
 
 const take = (endpoint: string, ...predictions: router.Prediction[]) =>
   cases.addPredictions(endpoint, ['f', 'g'], predictions);
@@ -200,12 +182,7 @@ describe('counts', () => {
 describe('shadow scores', () => {
   it('are counted once per prediction and variant, whatever comes twice', async () => {
     const endpoint = anEndpoint();
-    const score = (id: string, change: object = {}): router.ShadowPrediction => ({
-      ...{ prediction: `${endpoint}/${id}`, endpoint, variant: 'm-2', model: 'm', version: 2 },
-      ...{ atMs: 1000, status: 'answered', reason: null, score: 0.5, modelMs: 1 },
-      answered: { variant: 'm-1', model: 'm', version: 1, score: 0.25, modelMs: 1 },
-      ...change,
-    });
+    const score = (id: string, change?: object) => aShadowScore(endpoint, id, change);
 
     await cases.addShadows(endpoint, [score('p'), score('q'), score('p')]);
     await cases.addShadows(endpoint, [

@@ -39,6 +39,7 @@ export class Cases {
     const answered = firstOfEach(predictions.filter(({ status }) => status === 'answered'));
     if (answered.length === 0) return [];
     return this.#sql.transaction(async (tx) => {
+      await takeTurn(tx, endpoint);
       await tx.query(
         `insert into feature_names (endpoint, names) values ($1, $2) on conflict (endpoint) do update set names = excluded.names where feature_names.names <> excluded.names`,
         [endpoint, JSON.stringify(features)],
@@ -88,6 +89,7 @@ export class Cases {
     const endpoint = unique[0]?.endpoint;
     if (endpoint === undefined) return [];
     return this.#sql.transaction(async (tx) => {
+      await takeTurn(tx, endpoint);
       const ids = unique.map((item) => item.prediction);
       const before = new Map(
         (
@@ -148,7 +150,8 @@ export class Cases {
       for (const row of rows)
         if (row.status === 'answered')
           answered.set(row.variant, (answered.get(row.variant) ?? 0) + 1);
-      for (const [variant, added] of answered)
+      // In one order for all, so that two batches never wait for one another.
+      for (const [variant, added] of [...answered].sort(byName))
         await tx.query(
           `insert into shadow_counts (endpoint, variant, answered) values ($1, $2, $3) on conflict (endpoint, variant) do update set answered = shadow_counts.answered + excluded.answered`,
           [endpoint, variant, added],
@@ -190,6 +193,15 @@ export class Cases {
 function firstOfEach(predictions: readonly router.Prediction[]): router.Prediction[] {
   const seen = new Set<string>();
   return predictions.filter(({ id }) => !seen.has(id) && seen.add(id));
+}
+
+/** Batches of one endpoint touch the same cases in orders of their own: one after the other they count right and never deadlock. */
+async function takeTurn(tx: SqlTransaction, endpoint: string): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock(hashtext($1))', [`cases/${endpoint}`]);
+}
+
+function byName([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
+  return left < right ? -1 : 1;
 }
 
 async function joinedOf(tx: SqlTransaction, ids: readonly string[]): Promise<JoinedRow[]> {

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { silentLogger } from '@flywheel/core';
+import { openSql } from '@flywheel/storage';
+import type { Sql } from '@flywheel/storage';
+import { expect, it } from 'vitest';
+import { aPrediction, aShadowScore, feedbackFor } from '../fixture/cases.ts';
+import { migrations } from '../migrations.ts';
+import { Cases } from './cases.ts';
+
+const ROWS = 300;
+const ROUNDS = 10;
+
+/** A schema of its own on PostgreSQL, which counts how often transactions were begun. */
+async function openCases() {
+  const sql = await openSql({
+    url: process.env['DATABASE_URL'] ?? '',
+    schema: `monitor_${randomUUID().replaceAll('-', '')}`,
+    migrations,
+    log: silentLogger,
+    maxConnections: 8,
+  });
+  const counted = countingAttempts(sql);
+  return {
+    cases: new Cases(counted.sql),
+    attempts: counted.attempts,
+    [Symbol.asyncDispose]: () => sql[Symbol.asyncDispose](),
+  };
+}
+
+const ids = Array.from({ length: ROWS }, (_, index) => String(index).padStart(4, '0'));
+
+it('predictions and their feedback, arriving together in any order, never wait for one another', async () => {
+  await using opened = await openCases();
+  const { cases, attempts } = opened;
+
+  for (let round = 0; round < ROUNDS; round++) {
+    const predictions = ids.map((id) => aPrediction('e', `${round}/${id}`));
+    const feedback = ids.map((id) => feedbackFor('e', `${round}/${id}`));
+    await Promise.all([
+      cases.addPredictions('e', ['f', 'g'], predictions),
+      cases.addFeedback(feedback.toReversed()),
+      cases.addPredictions('e', ['f', 'g'], predictions.toReversed()),
+      cases.addFeedback(feedback),
+    ]);
+  }
+
+  const all = ROWS * ROUNDS;
+  expect(await cases.counts('e')).toMatchObject({
+    ...{ predictions: all, labelled: all, pending: 0, early: 0, duplicates: all },
+  });
+  expect(attempts()).toBe(4 * ROUNDS);
+});
+
+it('scores of several shadows, arriving together in any order, never wait for one another', async () => {
+  await using opened = await openCases();
+  const { cases, attempts } = opened;
+
+  for (let round = 0; round < ROUNDS * ROUNDS; round++) {
+    const scores = (ofRound: string, variants: readonly string[]) =>
+      cases.addShadows(
+        'e',
+        variants.map((variant) => aShadowScore('e', ofRound, { variant })),
+      );
+    await Promise.all([
+      scores(`${round}/0`, ['m-1', 'm-2', 'm-3', 'm-4']),
+      scores(`${round}/1`, ['m-4', 'm-3', 'm-2', 'm-1']),
+    ]);
+  }
+
+  const all = 2 * ROUNDS * ROUNDS;
+  expect((await cases.counts('e')).shadows).toEqual({
+    ...{ 'm-1': all, 'm-2': all, 'm-3': all, 'm-4': all },
+  });
+  expect(attempts()).toBe(all);
+});
+
+/** The database ends one of two transactions that wait for one another, and it is run again. */
+function countingAttempts(sql: Sql): { sql: Sql; attempts: () => number } {
+  let attempts = 0;
+  return {
+    sql: {
+      query: (text, values) => sql.query(text, values),
+      transaction: (work) =>
+        sql.transaction((tx) => {
+          attempts++;
+          return work(tx);
+        }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    },
+    attempts: () => attempts,
+  };
+}
