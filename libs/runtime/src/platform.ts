@@ -15,7 +15,14 @@ import {
   startEmbeddedPostgres,
 } from '@flywheel/storage';
 import type { BrokerSecurity } from '@flywheel/kafka';
-import type { Analytics, Migration, ObjectStore, OnlineStore, Sql } from '@flywheel/storage';
+import type {
+  Analytics,
+  Migration,
+  ObjectStore,
+  OnlineStore,
+  Sql,
+  SqlOptions,
+} from '@flywheel/storage';
 import type { PlatformConfig } from './platform-config.ts';
 
 const ORPHAN_LEAVES_WITHIN_MS = 10_000;
@@ -52,6 +59,7 @@ export async function createPlatform(
   config: PlatformConfig,
   log: Logger,
   scope: Scope,
+  options: Pick<SqlOptions, 'checkNesting'> = {},
 ): Promise<Platform> {
   const data = resolve(config.FLYWHEEL_DATA);
   mkdirSync(data, { recursive: true });
@@ -67,7 +75,7 @@ export async function createPlatform(
   return {
     ...servers,
     openSql: (schema, migrations, serviceLog) =>
-      openSql({ url: servers.databaseUrl, schema, migrations, log: serviceLog, maxConnections: 4 }),
+      openSql({ ...options, url: servers.databaseUrl, schema, migrations, log: serviceLog }),
     openAnalytics: ({ folder, ...limits }) =>
       openAnalytics({
         ...limits,

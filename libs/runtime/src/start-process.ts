@@ -38,8 +38,8 @@ export type StartOptions = {
   clock?: Clock;
   /** Gives the start up: what has been started is closed again. */
   signal?: AbortSignal;
-  /** Also checks replies of operations against their contracts: for tests. */
-  checkReplies?: boolean;
+  /** For tests: also checks replies against their contracts, and that no transaction waits for itself. */
+  isChecked?: boolean;
 };
 
 /** Reads the configuration of the platform and of every service at once. */
@@ -109,12 +109,13 @@ async function open(opening: Opening): Promise<Readonly<Record<string, string>>>
   const { services, config, serviceConfigs, options, log, scope, stopping, failure } = opening;
   const clock = options.clock ?? systemClock;
   const names = services.map((service) => service.name);
+  const { isChecked = false } = options;
 
   if (config.FLYWHEEL_PLATFORM === 'embedded')
     scope.use(await lockDataFolder(resolve(config.FLYWHEEL_DATA)));
   scope.use(await startTracing(options.environment, names.join('+')));
   const metrics = new MetricsRegistry();
-  const platform = await createPlatform(config, log, scope);
+  const platform = await createPlatform(config, log, scope, { checkNesting: isChecked });
   failure.watch('platform', platform.failed);
 
   const http = scope.use(
@@ -125,7 +126,7 @@ async function open(opening: Opening): Promise<Readonly<Record<string, string>>>
       metricsText: () => metrics.text(),
       statusConfig: () => Object.assign({}, config, ...serviceConfigs) as object,
       allowedHosts: config.FLYWHEEL_HTTP_ALLOWED_HOSTS,
-      checkReplies: options.checkReplies ?? false,
+      checkReplies: isChecked,
     }),
   );
   let addresses: Readonly<Record<string, string>> = {};

@@ -35,7 +35,7 @@ export async function startTestProcess(
     },
     log: options.log ?? silentLogger,
     clock: options.clock ?? systemClock,
-    checkReplies: true,
+    isChecked: true,
   });
   starting.catch(() => folder[Symbol.dispose]());
   const running = await starting;

@@ -26,7 +26,11 @@ export function describeSql(
       migrations: readonly Migration[] = [],
       schema = `s_${newHexId()}`,
       maxConnections = 4,
-    ) => openSql({ url: server.url, schema, migrations, log: silentLogger, maxConnections });
+    ) =>
+      openSql({
+        ...{ url: server.url, schema, migrations, log: silentLogger, maxConnections },
+        checkNesting: true,
+      });
     const openTable = (columns: string) =>
       open([{ name: '0001-t', sql: `create table t (${columns})` }]);
 

@@ -8,10 +8,18 @@ import type { Spool } from './spool.ts';
 
 const BATCH = 50;
 const MESSAGES_AT_ONCE = 20;
-const LINGER_MS = 2;
+/** What comes meanwhile goes into the same messages: readers of the log pay by the message, and it is on disk already. */
+const LINGER_MS = 25;
 const RETRY_MS = 500;
 
-type Entry = { endpoint: string; features: string; id: string; text: string; segment: number };
+/** `features` and `prediction` are JSON, written once. */
+type Entry = {
+  endpoint: string;
+  features: string;
+  id: string;
+  prediction: string;
+  segment: number;
+};
 type Turn = {
   endpoint: string;
   features: string;
@@ -49,9 +57,7 @@ export class PredictionLog {
 
   /** Publishes what an earlier process answered but did not get into the log. */
   async recover(): Promise<void> {
-    const left = this.#spool
-      .leftovers()
-      .map((bytes) => JSON.parse(bytes.toString()) as Omit<Entry, 'segment'>); // written by us
+    const left = this.#spool.leftovers().map(readEntry);
     if (left.length > 0) {
       const missing = new Map(left.map((entry) => [entry.id, entry]));
       await this.#bus.readToEnd(topics.inferencePredictions.name, (records) => {
@@ -107,7 +113,7 @@ export class PredictionLog {
         endpoint,
         features,
         id: prediction.id,
-        text: JSON.stringify(prediction),
+        prediction: JSON.stringify(prediction),
       })),
     );
     this.#counts.accepted += entries.length;
@@ -120,9 +126,9 @@ export class PredictionLog {
       resolve(predictions.map((prediction) => prediction.id));
   }
 
-  #append(entries: readonly object[]): { segment: number } | undefined {
+  #append(entries: readonly Omit<Entry, 'segment'>[]): { segment: number } | undefined {
     try {
-      return this.#spool.append(entries.map((entry) => Buffer.from(JSON.stringify(entry))));
+      return this.#spool.append(entries.map(writeEntry));
     } catch (err) {
       this.#log.error({ err }, 'predictions could not be written to disk');
       return undefined;
@@ -131,8 +137,8 @@ export class PredictionLog {
 
   /** One send in flight; what comes meanwhile goes with the next. Goes on until the queue is empty. */
   async #publish(): Promise<void> {
-    await delay(LINGER_MS);
     while (this.#queue.length > 0) {
+      if (this.#queue.length < BATCH * MESSAGES_AT_ONCE) await delay(LINGER_MS);
       const entries = this.#queue.splice(0, BATCH * MESSAGES_AT_ONCE);
       for (;;) {
         try {
@@ -169,11 +175,32 @@ export class PredictionLog {
             id: newId(),
             key: first.id,
             subject: first.id,
-            value: `{"instance":${JSON.stringify(this.#instance)},"sequence":${this.#sequence++},"endpoint":${JSON.stringify(first.endpoint)},"features":${first.features},"predictions":[${batch.map((entry) => entry.text).join(',')}]}`,
+            value: `{"instance":${JSON.stringify(this.#instance)},"sequence":${this.#sequence++},"endpoint":${JSON.stringify(first.endpoint)},"features":${first.features},"predictions":[${batch.map((entry) => entry.prediction).join(',')}]}`,
           });
         }
         return messages;
       },
     );
   }
+}
+
+function writeEntry({ endpoint, features, id, prediction }: Omit<Entry, 'segment'>): Buffer {
+  return Buffer.from(
+    `{"endpoint":${JSON.stringify(endpoint)},"features":${features},"id":${JSON.stringify(id)},"prediction":${prediction}}`,
+  );
+}
+
+function readEntry(bytes: Buffer): Omit<Entry, 'segment'> {
+  const { endpoint, features, id, prediction } = JSON.parse(bytes.toString()) as {
+    endpoint: string;
+    features: readonly string[];
+    id: string;
+    prediction: router.Prediction;
+  }; // written by us
+  return {
+    endpoint,
+    features: JSON.stringify(features),
+    id,
+    prediction: JSON.stringify(prediction),
+  };
 }
