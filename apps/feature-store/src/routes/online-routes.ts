@@ -15,10 +15,7 @@ type Context = Pick<
 >;
 
 const CHECK_EVERY_MS = 2;
-const streamed: ReadonlySet<string> = new Set([
-  topics.ingestRecords.name,
-  topics.inferenceOutcomes.name,
-]);
+const streamed = [topics.ingestRecords.name, topics.inferenceOutcomes.name];
 
 /** Reads at prediction time, loads from a snapshot, and how far the streams are. */
 export function onlineRoutes(
@@ -72,26 +69,31 @@ export function onlineRoutes(
   });
 
   http.operation(featureStore.getStreams, async ({ query }) => {
-    const ends = new Map<string, Map<number, bigint>>();
-    for (const topic of streamed) ends.set(topic, await bus.endOffsets(topic));
-    const positionOf = (topic: string, partition: number) =>
-      bus.positions().find((one) => one.topic === topic && one.partition === partition)?.position ??
-      0n;
-    const isThere = () =>
-      [...ends].every(([topic, partitions]) =>
-        [...partitions].every(([partition, end]) => positionOf(topic, partition) >= end),
+    const ends = await Promise.all(
+      streamed.map(async (topic) => [topic, await bus.endOffsets(topic)] as const),
+    );
+    const stand = () => {
+      const positions = new Map(
+        bus.positions().map((one) => [`${one.topic}/${one.partition}`, one.position]),
       );
-    const deadlineMs = performance.now() + query.waitMs;
-    while (!isThere() && performance.now() < deadlineMs) await delay(CHECK_EVERY_MS);
-    return {
-      streams: [...ends].flatMap(([topic, partitions]) =>
+      return ends.flatMap(([topic, partitions]) =>
         [...partitions].map(([partition, end]) => ({
           topic,
           partition,
-          position: String(positionOf(topic, partition)),
-          end: String(end),
+          position: positions.get(`${topic}/${partition}`) ?? 0n,
+          end,
         })),
-      ),
+      );
+    };
+    const isThere = () => stand().every(({ position, end }) => position >= end);
+    const deadlineMs = performance.now() + query.waitMs;
+    while (!isThere() && performance.now() < deadlineMs) await delay(CHECK_EVERY_MS);
+    return {
+      streams: stand().map(({ position, end, ...place }) => ({
+        ...place,
+        position: String(position),
+        end: String(end),
+      })),
       knownAtMs: progress.knownAtMs ?? null,
     };
   });
