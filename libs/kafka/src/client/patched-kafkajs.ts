@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as Kafkajs from 'kafkajs';
+import { type FetchHooks, type FetchingGroup, addLongFetches } from './long-fetch.ts';
 import { type ProduceRequest, writeProduceRequest } from '../wire/produce-request.ts';
 import { isCompressed, readBatch, sizeOfBatch } from '../wire/read-batch.ts';
 import { type BatchContext, ReadRecord } from '../wire/read-record.ts';
@@ -10,6 +11,7 @@ export type GroupHooks = {
   readonly beforeJoin?: () => Promise<void>;
   /** The log has no `offset`; the member goes on at the earliest one it has. */
   readonly outOfRange?: (topic: string, partition: number, offset: bigint) => void;
+  readonly fetching?: FetchHooks;
 };
 
 /** The client library, and whether its coders are ours: not if somebody loaded it before, and then it is only slower. */
@@ -24,12 +26,13 @@ export type PatchedKafkajs = {
  * The client library with what we change in it. Calling it again gives the same.
  *
  * 1. An idle request queue armed a 1 ms timer for ever (3 % of a core); now only a throttled queue arms one.
- * 2. Open connections looked for timed-out requests ten times a second each; now twice.
+ * 2. Open connections looked for timed-out requests ten times a second each; now every two seconds.
  * 3. Produce requests are written and record batches are read in one pass, several times quicker. Replacing these parts of the library
  *    needs to be done before it loads them.
  *    With them a produce request tells the outcome of every partition, where the library tells only the first error.
  * 4. A member finishes its work and commits before it rejoins a group, so that the next owner starts exactly after it.
  * 5. A group's offset that the log no longer has is told, with the offset, before it is replaced.
+ * 6. Fetches wait long and can be given up (long-fetch.ts).
  */
 export function loadKafkajs(): PatchedKafkajs {
   const require = createRequire(import.meta.url);
@@ -42,7 +45,9 @@ export function loadKafkajs(): PatchedKafkajs {
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests;
   queue.prototype.scheduleRequestTimeoutCheck = scheduleRequestTimeoutCheck;
   if (!isLoaded) replaceCoders(require);
-  addGroupHooks(require('kafkajs/src/consumer/consumerGroup.js') as { prototype: ConsumerGroup });
+  const group = require('kafkajs/src/consumer/consumerGroup.js') as { prototype: ConsumerGroup };
+  addGroupHooks(group);
+  addLongFetches(group);
   const { createErrorFromCode: errorOf } = require('kafkajs/src/protocol/error.js') as {
     createErrorFromCode: (code: number) => Error;
   };
@@ -172,11 +177,11 @@ function scheduleRequestTimeoutCheck(this: RequestQueue): void {
     for (const request of [...this.inflight.values()])
       if (nowMs - request.sentAt > request.requestTimeout) request.timeoutRequest();
     if (!this.isConnected()) this.destroy();
-  }, 500);
+  }, 2000);
 }
 
-type ConsumerGroup = {
-  assigners: readonly GroupHooks[];
+type ConsumerGroup = FetchingGroup & {
+  readonly assigners: readonly GroupHooks[];
   offsetManager: { nextOffset(topic: string, partition: number): { toString(): string } };
   joinAndSync(): Promise<void>;
   recoverFromOffsetOutOfRange(place: { topic: string; partition: number }): Promise<void>;
@@ -189,8 +194,13 @@ function addGroupHooks({ prototype }: { prototype: ConsumerGroup }): void {
   const recover = prototype.recoverFromOffsetOutOfRange;
   /* eslint-enable @typescript-eslint/unbound-method */
   prototype.joinAndSync = async function (this: ConsumerGroup) {
-    for (const { beforeJoin } of this.assigners) await beforeJoin?.();
-    return join.call(this);
+    this.isJoining = true;
+    try {
+      for (const { beforeJoin } of this.assigners) await beforeJoin?.();
+      await join.call(this);
+    } finally {
+      this.isJoining = false;
+    }
   };
   prototype.recoverFromOffsetOutOfRange = async function (this: ConsumerGroup, place) {
     const offset = BigInt(this.offsetManager.nextOffset(place.topic, place.partition).toString());

@@ -2,6 +2,7 @@ import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { AppError } from '@flywheel/core';
 import { type Client, openClient, within } from '../client/client.ts';
 import { partitionAssigner } from '../client/assigner.ts';
+import { fetchWaitMs } from '../client/long-fetch.ts';
 import { ReadRecord } from '../wire/read-record.ts';
 import type { RecordToWrite } from '../wire/record.ts';
 import { type GroupOptions, PartitionMemory } from './group-consumer.ts';
@@ -15,6 +16,7 @@ const commitEveryMs = 100;
 const finishWithinMs = 10_000;
 const silentForMs = 60_000;
 const rebalanceTimeoutMs = 30_000;
+const sessionTimeoutMs = 15_000;
 
 /**
  * One life of a consumer: from connecting to its end. Fetching never waits for handling beyond a moment: records go to
@@ -37,6 +39,7 @@ export class GroupSession {
   #lastSignMs = performance.now();
   #end!: (error?: Error) => void;
   readonly #ended: Promise<void>;
+  readonly #leaving = new AbortController();
   #isEnding = false;
 
   constructor(
@@ -58,18 +61,21 @@ export class GroupSession {
       requestTimeoutMs: 15_000,
       silenceMs: rebalanceTimeoutMs + 15_000,
     });
+    // Nobody else joins a group that keeps no offsets: no rebalance to hear of soon.
+    const heartbeatMs = options.commits ? 1000 : sessionTimeoutMs / 3;
     this.#consumer = this.#client.kafka.consumer({
       groupId: options.group,
       partitionAssigners: [
         partitionAssigner(this.#client.library.AssignerProtocol, {
           beforeJoin: () => this.#finish(),
           outOfRange: (topic, partition, offset) => this.#noteLost(topic, partition, offset),
+          fetching: { heartbeatMs, leaving: this.#leaving.signal },
         }),
       ],
-      sessionTimeout: 15_000,
+      sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: rebalanceTimeoutMs,
-      heartbeatInterval: 1000,
-      maxWaitTimeInMs: 500,
+      heartbeatInterval: heartbeatMs,
+      maxWaitTimeInMs: fetchWaitMs,
       minBytes: 1,
       maxBytes: 8 * maxBytesPerPartition,
       maxBytesPerPartition,
@@ -102,8 +108,7 @@ export class GroupSession {
       this.#isEnding = true;
       await this.#finish();
       clearTimeout(this.#commitTimer);
-      await within(5000, this.#consumer.disconnect());
-      this.#client.sockets.destroyAll();
+      await this.#leave();
     }
   }
 
@@ -116,6 +121,15 @@ export class GroupSession {
       partitionsConsumedConcurrently: 64,
       eachBatch: (payload) => this.#accept(payload),
     });
+  }
+
+  async #leave(): Promise<void> {
+    const left = this.#consumer.stop();
+    this.#leaving.abort();
+    await within(5000, left);
+    // A fetch may still wait for records, and disconnecting would wait for it.
+    this.#client.sockets.destroyAll();
+    await within(1000, this.#consumer.disconnect());
   }
 
   #listen(): void {
