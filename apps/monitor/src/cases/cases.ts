@@ -25,6 +25,8 @@ const JOINED = `prediction, endpoint, at_ms::text, variant, model, version, scor
  */
 export class Cases {
   readonly #sql: Sql;
+  /** Names of features by endpoint as they are stored, so that they are written only when they change. */
+  readonly #featureNames = new Map<string, string>();
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -38,12 +40,15 @@ export class Cases {
   ): Promise<monitor.Outcome[]> {
     const answered = firstOfEach(predictions.filter(({ status }) => status === 'answered'));
     if (answered.length === 0) return [];
-    return this.#sql.transaction(async (tx) => {
+    const names = JSON.stringify(features);
+    const areKnown = this.#featureNames.get(endpoint) === names;
+    const outcomes = await this.#sql.transaction(async (tx) => {
       await takeTurn(tx, endpoint);
-      await tx.query(
-        `insert into feature_names (endpoint, names) values ($1, $2) on conflict (endpoint) do update set names = excluded.names where feature_names.names <> excluded.names`,
-        [endpoint, JSON.stringify(features)],
-      );
+      if (!areKnown)
+        await tx.query(
+          `insert into feature_names (endpoint, names) values ($1, $2) on conflict (endpoint) do update set names = excluded.names`,
+          [endpoint, names],
+        );
       const rows = await tx.query<JoinedRow & { was_early: boolean }>(
         `insert into cases (prediction, endpoint, at_ms, variant, model, version, score, model_ms, vector, record)
          select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::int[], $7::float8[], $8::float8[], $9::bytea[], $10::text[])
@@ -76,6 +81,8 @@ export class Cases {
       const joined = (await joinedOf(tx, repeated)).filter((row) => row.endpoint === endpoint);
       return [...early, ...joined].map(outcomeOf);
     });
+    this.#featureNames.set(endpoint, names);
+    return outcomes;
   }
 
   /** Takes feedback; a higher revision replaces the lower. Gives the outcomes of the batch that are joined. */
