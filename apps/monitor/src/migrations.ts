@@ -74,4 +74,10 @@ export const migrations: readonly Migration[] = [
       );`,
   },
   outboxMigration('0002-create-outbox'),
+  {
+    name: '0003-add-replaced-revision',
+    sql: `
+      -- The revision that the newest one replaced; null where it is the first.
+      alter table cases add column replaced_revision int;`,
+  },
 ];

@@ -33,12 +33,20 @@ export class ShadowBooks {
       if (counted) counted.count++;
       else counts.set(key, { ...outcome, count: 1 });
     }
-    for (const { endpoint, variant, status, reason, count } of counts.values())
-      await tx.query(
-        `insert into shadow_books (endpoint, variant, status, reason, count) values ($1, $2, $3, $4, $5)
-         on conflict (endpoint, variant, status, reason) do update set count = shadow_books.count + excluded.count`,
-        [endpoint, variant, status, reason ?? '', count],
-      );
+    const rows = [...counts.values()];
+    if (rows.length === 0) return;
+    await tx.query(
+      `insert into shadow_books (endpoint, variant, status, reason, count)
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[]) as counted order by 1, 2, 3, 4
+       on conflict (endpoint, variant, status, reason) do update set count = shadow_books.count + excluded.count`,
+      [
+        rows.map(({ endpoint }) => endpoint),
+        rows.map(({ variant }) => variant),
+        rows.map(({ status }) => status),
+        rows.map(({ reason }) => reason ?? ''),
+        rows.map(({ count }) => count),
+      ],
+    );
   }
 
   async of(endpoint: string): Promise<Record<string, router.ShadowBooks>> {

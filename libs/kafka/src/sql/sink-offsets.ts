@@ -53,22 +53,32 @@ export function createSinkOffsets(table = 'sink_offsets'): SinkOffsets {
     },
     advance: async (tx, { group, topic, partition }, { first, last }) => {
       const place = [group, topic, partition];
-      await tx.query(
-        `insert into ${table} (consumer_group, topic, partition, next_offset) values ($1, $2, $3, $4)
-         on conflict do nothing`,
-        [...place, String(first)],
-      );
-      const [row] = await tx.query<{ next_offset: string }>(
-        `select next_offset from ${table} where ${where} for update`,
-        place,
-      );
-      const next = BigInt(row?.next_offset ?? first);
-      if (next > last) return next;
-      await tx.query(`update ${table} set next_offset = $4 where ${where}`, [
-        ...place,
-        String(last + 1n),
-      ]);
-      return next > first ? next : first;
+      for (;;) {
+        // Almost always this one statement is all.
+        const [moved] = await tx.query<{ before: string }>(
+          `update ${table} set next_offset = $4
+           from (select next_offset as before from ${table} where ${where} for update) as stored
+           where ${where} and before::numeric < $4::numeric returning before`,
+          [...place, String(last + 1n)],
+        );
+        if (moved) return later(BigInt(moved.before), first);
+        const added = await tx.query(
+          `insert into ${table} (consumer_group, topic, partition, next_offset) values ($1, $2, $3, $4)
+           on conflict do nothing returning next_offset`,
+          [...place, String(last + 1n)],
+        );
+        if (added.length > 0) return first;
+        const [stored] = await tx.query<{ next_offset: string }>(
+          `select next_offset from ${table} where ${where}`,
+          place,
+        );
+        const next = stored && BigInt(stored.next_offset);
+        if (next !== undefined && next > last) return next;
+      }
     },
   };
+}
+
+function later(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
 }
