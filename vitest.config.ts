@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** One project per package; `*.int.test.ts` needs real servers and runs by `npm run test:servers`. */
 export default defineConfig({
   test: {
-    projects: ['libs/*', 'apps/*', 'tools'],
+    projects: ['libs/*', 'apps/*', 'test/bench', 'tools'],
     reporters: ['default'],
     passWithNoTests: false,
   },

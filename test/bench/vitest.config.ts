@@ -1,0 +1,4 @@
+import { preset } from '../../tools/vitest.preset.ts';
+
+const base = preset('bench');
+export default { test: { ...base.test, include: ['**/*.test.ts'] } };
