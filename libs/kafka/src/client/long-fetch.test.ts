@@ -80,6 +80,7 @@ describe('a fetch that waits', () => {
     leaving.abort();
 
     expect(await fetched).toEqual([]);
+    await eventually(() => expect(group.dropped).toEqual(['0', '1']));
     await expect(group.fetch('0')).rejects.toThrow('the member leaves the group');
   });
 

@@ -52,23 +52,30 @@ export function addLongFetches({ prototype }: { prototype: FetchingGroup }): voi
     for (;;) {
       const next = await firstOf(fetched, leaving, heartbeatMs);
       if (next === 'answer') return fetched;
-      if (next === 'leaving') return [];
+      if (next === 'leaving') {
+        dropFetches(this);
+        return [];
+      }
       if (this.isJoining) continue;
       try {
         await this.heartbeat({ interval: heartbeatMs });
       } catch (error) {
-        // Later, so that fetches of other brokers do not fail first, with an error that says less.
-        setImmediate(() => dropFetches(this));
+        dropFetches(this);
         throw error;
       }
     }
   };
 }
 
-/** Brokers answer in order: the next fetch would wait behind those that are given up. */
+/**
+ * Brokers answer in order: what is asked next would wait behind the fetches that are given up. A turn later, so that
+ * those of other brokers do not fail first, with an error that says less.
+ */
 function dropFetches({ cluster }: FetchingGroup): void {
-  for (const { connectionPool } of Object.values(cluster.brokerPool.brokers))
-    connectionPool.pool[1].socket?.destroy(new Error('the fetch was given up'));
+  setImmediate(() => {
+    for (const { connectionPool } of Object.values(cluster.brokerPool.brokers))
+      connectionPool.pool[1].socket?.destroy(new Error('the fetch was given up'));
+  });
 }
 
 function firstOf(
@@ -85,6 +92,7 @@ function firstOf(
     const leave = () => end('leaving');
     const answer = () => end('answer');
     const timer = setTimeout(end, heartbeatMs, 'heartbeat');
+    if (leaving.aborted) leave();
     leaving.addEventListener('abort', leave);
     fetched.then(answer, answer);
   });

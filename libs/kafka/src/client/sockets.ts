@@ -43,9 +43,8 @@ export class Sockets {
     return this.#sockets.size;
   }
 
-  /** With an error, because the library hears of nothing else, and then lets go of what waits for an answer. */
   destroyAll(): void {
-    for (const socket of [...this.#sockets.keys()]) socket.destroy(new Error('the client closes'));
+    for (const socket of [...this.#sockets.keys()]) socket.destroy();
   }
 
   #start(): void {

@@ -124,12 +124,11 @@ export class GroupSession {
   }
 
   async #leave(): Promise<void> {
-    const left = this.#consumer.stop();
+    const left = within(5000, this.#consumer.disconnect());
+    // After the library has stopped asking: a fetch that waits for records ends now.
     this.#leaving.abort();
-    await within(5000, left);
-    // A fetch may still wait for records, and disconnecting would wait for it.
+    await left;
     this.#client.sockets.destroyAll();
-    await within(1000, this.#consumer.disconnect());
   }
 
   #listen(): void {
