@@ -8,5 +8,7 @@ export type { Metrics } from './metrics.ts';
 export { explain } from './explain.ts';
 export { exitCodes, runProcess } from './run-process.ts';
 export type { RunOptions } from './run-process.ts';
+export { listenForSignals } from './signals.ts';
+export type { Signals } from './signals.ts';
 export { startProcess } from './start-process.ts';
 export type { RunningProcess, StartOptions } from './start-process.ts';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcessByStdio } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ class TestProcess implements AsyncDisposable {
   /** With all that holds its output. */
   readonly ended: Promise<Ended>;
   readonly leaderEnded: Promise<unknown>;
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #child: ChildProcess & { readonly stdout: Readable; readonly stderr: Readable };
   #output = '';
   #errors = '';
 
@@ -39,16 +39,19 @@ class TestProcess implements AsyncDisposable {
       ['--import', import.meta.resolve('tsx'), main, ...words],
       {
         detached: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         env: { ...process.env, ...environment, ...settings },
       },
-    );
+    ) as ChildProcess & { stdout: Readable; stderr: Readable }; // both are pipes
     this.#child.stdout.on('data', (text: Buffer) => (this.#output += text.toString()));
     this.#child.stderr.on('data', (text: Buffer) => (this.#errors += text.toString()));
-    this.leaderEnded = once(this.#child, 'exit');
-    this.ended = new Promise((resolve) => {
-      this.#child.once('close', (code, signal) => resolve({ code, signal }));
-    });
+    const exited = once(this.#child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>; // as documented
+    this.leaderEnded = exited;
+    this.ended = Promise.all([
+      exited,
+      once(this.#child.stdout, 'close'),
+      once(this.#child.stderr, 'close'),
+    ]).then(([[code, signal]]) => ({ code, signal }));
   }
 
   /** What it wrote for people: standard error without log lines. */
@@ -75,6 +78,11 @@ class TestProcess implements AsyncDisposable {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** As the end of this process would. */
+  closeChannel(): void {
+    this.#child.disconnect();
   }
 
   signalGroup(signal: NodeJS.Signals): void {
@@ -234,6 +242,27 @@ describe('a signal', () => {
       },
       { everyMs: 200 },
     );
+  });
+});
+
+describe('the end of its parent', () => {
+  it('ends it with 0', async () => {
+    await using running = new TestProcess({ FLYWHEEL_STOP_WITHIN_MS: '30000' });
+    await running.url();
+
+    running.closeChannel();
+
+    expect(await running.ended).toEqual({ code: 0, signal: null });
+    expect(running.log).toContain('"signal":"parent gone"');
+  });
+
+  it('before it listened ends it with 0', async () => {
+    await using starting = new TestProcess({ FLYWHEEL_STOP_WITHIN_MS: '30000' });
+
+    starting.closeChannel();
+
+    expect(await starting.ended).toEqual({ code: 0, signal: null });
+    expect(starting.said).toBe('');
   });
 });
 

@@ -33,7 +33,7 @@ export async function runProcess(
   if (config === undefined) return exitCodes.configuration;
   if (options.arguments?.includes('--check')) return exitCodes.ok;
 
-  using signals = listenForSignals();
+  using signals = listenForSignals(environment);
   const force = () => exitAfter(config.FLYWHEEL_STOP_WITHIN_MS, exitCodes.failure);
   void signals.first.then(force);
   let isReady = false;
