@@ -64,7 +64,7 @@ describe('SIGKILL of the all-in-one in the middle of ingest', () => {
     const first = await open('ingest');
     const sending = sendUntilGone(first, 'killed');
     await delay(4000);
-    await first.kill?.();
+    await first.kill?.('process');
     const acknowledged = await sending;
 
     await using second = await open('ingest');

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { AppError } from '@flywheel/core';
-import { exitCodes } from '@flywheel/runtime';
-import type { Environment } from '@flywheel/runtime';
+import { exitCodes, listenForSignals } from '@flywheel/runtime';
+import type { Environment, Signals } from '@flywheel/runtime';
 import { runLap } from '../lap/run-lap.ts';
 import { factsPage } from '../lap/facts-page.ts';
 import { createProgress } from '../lap/progress.ts';
@@ -9,8 +9,46 @@ import { openPlatform } from '../platform/open-platform.ts';
 
 const DEFAULT_ROWS = 300_000;
 
-/** Turns one lap, on the platform that runs on the configured port or on one of its own. */
+/** Turns one lap, on the platform that runs on the configured port or on one of its own; a signal stops both. */
 export async function lap(words: readonly string[], environment: Environment): Promise<number> {
+  const options = parseOptions(words);
+  using signals = listenForSignals(environment);
+  try {
+    return await turn(options, environment, signals);
+  } catch (error) {
+    if (!signals.signal.aborted) throw error;
+    process.stderr.write(`The lap was stopped (${await signals.first}).\n`);
+    return process.exit(exitCodes.failure); // what the lap still waits for ends with the process
+  }
+}
+
+type LapOptions = ReturnType<typeof parseOptions>;
+
+async function turn(
+  options: LapOptions,
+  environment: Environment,
+  { first, signal }: Signals,
+): Promise<number> {
+  const progress = createProgress({
+    output: process.stderr,
+    live: process.stderr.isTTY && !options.json,
+  });
+  await using platform = await openPlatform({
+    environment,
+    fresh: options.fresh,
+    kind: options.distributed ? 'distributed' : 'embedded',
+    report: (sentence) => progress.note(sentence),
+    signal,
+  });
+  const stopped = first.then((name) => {
+    throw new AppError('cancelled', 'the lap was stopped', { details: { signal: name } });
+  });
+  const report = await Promise.race([runLap({ platform, rows: options.rows, progress }), stopped]);
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : factsPage(report));
+  return report.ok ? exitCodes.ok : exitCodes.failure;
+}
+
+function parseOptions(words: readonly string[]) {
   const { values } = parseArgs({
     args: [...words],
     options: {
@@ -20,20 +58,7 @@ export async function lap(words: readonly string[], environment: Environment): P
       distributed: { type: 'boolean', default: false },
     },
   });
-  const rows = parseRows(values.rows);
-  const progress = createProgress({
-    output: process.stderr,
-    live: process.stderr.isTTY && !values.json,
-  });
-  await using platform = await openPlatform({
-    environment,
-    fresh: values.fresh,
-    kind: values.distributed ? 'distributed' : 'embedded',
-    report: (sentence) => progress.note(sentence),
-  });
-  const report = await runLap({ platform, rows, progress });
-  process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : factsPage(report));
-  return report.ok ? exitCodes.ok : exitCodes.failure;
+  return { ...values, rows: parseRows(values.rows) };
 }
 
 function parseRows(text: string | undefined): number | 'all' {

@@ -3,8 +3,9 @@ import type { Environment } from '@flywheel/runtime';
 
 const usage = `flywheel — one command for the whole life of a model
 
-  flywheel up                      start the embedded platform and stay (Ctrl-C stops it)
-  flywheel up --check              check the configuration only
+  flywheel up [options]            start the embedded platform and stay (Ctrl-C stops it)
+      --fresh                      empty the data folder first
+      --check                      check the configuration only
   flywheel lap [options]           turn one lap on real flights, print the facts
       --rows <n|all>               flights to use, whole origins (default 300000)
       --fresh                      empty the data folder first

@@ -1,74 +1,83 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@flywheel/core';
 import type { Environment } from '@flywheel/runtime';
 
 export type ChildService = AsyncDisposable & {
-  readonly process: ChildProcess;
-  /** SIGKILL, and waits until it is gone. */
-  kill(): Promise<void>;
+  /** Where it answers: as it told, if it did. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Resolves when it has ended, whoever ended it. */
+  readonly exited: Promise<void>;
+  /** SIGKILL of the process alone or of all that it started too; waits until it is gone. */
+  kill(what: 'process' | 'group'): Promise<void>;
 };
+
+/** What a child tells once it is ready. */
+export type Ready = { readonly addresses: Readonly<Record<string, string>> };
 
 const START_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 10_000;
 
-/** Starts a main file as a process of its own and waits until it answers on `url`. Its log goes to a file. */
+/**
+ * Starts a main file as a process of its own and waits until it answers. Its log goes to a file. It ends with this
+ * process, however that ends; signals of a terminal do not reach it.
+ */
 export async function startChildService(options: {
   main: string;
   arguments?: readonly string[];
   environment: Environment;
   logFile: string;
-  /** Gives the base address once it is known. */
-  url: () => string | undefined;
+  /** Where it will answer; absent = it tells. */
+  url?: string;
+  signal: AbortSignal;
 }): Promise<ChildService> {
-  mkdirSync(dirname(options.logFile), { recursive: true });
-  const log = createWriteStream(options.logFile, { flags: 'a' });
+  const { logFile, signal } = options;
+  signal.throwIfAborted();
+  mkdirSync(dirname(logFile), { recursive: true });
+  const log = openSync(logFile, 'a');
   const child = spawn(
     process.execPath,
     ['--import', import.meta.resolve('tsx'), options.main, ...(options.arguments ?? [])],
-    { env: { ...options.environment }, stdio: ['ignore', 'ignore', 'pipe'] },
+    { env: { ...options.environment }, stdio: ['ignore', 'ignore', log, 'ipc'], detached: true },
   );
-  child.stderr.pipe(log);
+  closeSync(log);
+  let addresses: Ready['addresses'] = options.url === undefined ? {} : { http: options.url };
+  child.on('message', (told) => ({ addresses } = told as Ready)); // sent by `up`
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const stop = async (signal: 'SIGTERM' | 'SIGKILL') => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill(signal);
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const kill = async (what: 'process' | 'group') => {
+    if (!hasEnded() && child.pid !== undefined)
+      process.kill(what === 'group' ? -child.pid : child.pid, 'SIGKILL');
+    await exited;
+  };
+  const stop = async () => {
+    if (child.connected) child.disconnect();
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
     await exited;
     clearTimeout(timer);
   };
 
   const deadlineMs = Date.now() + START_WITHIN_MS;
-  for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null)
-      throw new AppError(
-        'unavailable',
-        `a process of the platform ended while it started: ${lastLine(options.logFile)}`,
-      );
-    if (Date.now() > deadlineMs) {
-      await stop('SIGKILL');
-      throw new AppError(
-        'deadline_exceeded',
-        `a process of the platform was not ready in time: ${lastLine(options.logFile)}`,
-      );
+  const tell = (what: string) => `a process of the platform ${what}: ${lastLine(logFile)}`;
+  while (!(await isReady(addresses['http'], signal))) {
+    if (hasEnded()) throw new AppError('unavailable', tell('ended while it started'));
+    if (signal.aborted || Date.now() > deadlineMs) {
+      await stop();
+      signal.throwIfAborted();
+      throw new AppError('deadline_exceeded', tell('was not ready in time'));
     }
-    const url = options.url();
-    if (url && (await isReady(url))) break;
     await Promise.race([exited, delay(50)]);
   }
-  return {
-    process: child,
-    kill: () => stop('SIGKILL'),
-    [Symbol.asyncDispose]: () => stop('SIGTERM'),
-  };
+  return { addresses, exited, kill, [Symbol.asyncDispose]: stop };
 }
 
-async function isReady(url: string): Promise<boolean> {
+async function isReady(url: string | undefined, signal: AbortSignal): Promise<boolean> {
+  if (url === undefined) return false;
   try {
-    return (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2000) })).ok;
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(2000)]);
+    return (await fetch(`${url}/health/ready`, { signal: patience })).ok;
   } catch {
     return false; // not listening yet
   }

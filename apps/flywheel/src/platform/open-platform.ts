@@ -1,8 +1,8 @@
-import { existsSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Owner } from '@flywheel/contracts';
 import { AppError } from '@flywheel/core';
 import type { Environment } from '@flywheel/runtime';
+import { dataFolder, emptyDataFolder } from './data-folder.ts';
 import { startDistributed } from './start-distributed.ts';
 import { startEmbedded } from './start-embedded.ts';
 
@@ -14,10 +14,10 @@ export type LapPlatform = AsyncDisposable & {
   /** Local folder for the client's own scratch files. */
   readonly folder: string;
   urlOf(service: Owner): string;
-  /** Ends the all-in-one without warning (an embedded platform of our own only): for fault tests. */
-  kill?(): Promise<void>;
-  /** Ends the process of one service without warning and starts it again (distributed only): for fault tests. */
-  killAndRestart?(service: Owner): Promise<void>;
+  /** Ends the all-in-one without warning, its servers too if told (an embedded platform of our own only): for fault tests. */
+  kill?(what: 'process' | 'group'): Promise<void>;
+  /** Ends the process of one service without warning; it is started again (distributed only): for fault tests. */
+  killService?(service: Owner): Promise<void>;
 };
 
 export type OpenOptions = {
@@ -25,29 +25,17 @@ export type OpenOptions = {
   kind: 'embedded' | 'distributed';
   fresh: boolean;
   report: (sentence: string) => void;
+  /** Gives the start up. */
+  signal?: AbortSignal;
 };
-
-/** What a data folder of ours may hold; `--fresh` deletes these and nothing else. */
-const ours = [
-  'log',
-  'sql',
-  'objects',
-  'online',
-  'services',
-  'cache',
-  'lap',
-  'distributed',
-  'addresses.json',
-  'lock',
-  'platform.log',
-];
 
 /** The platform that already runs on the configured port, or one that lives as long as the caller needs it. */
 export async function openPlatform(options: OpenOptions): Promise<LapPlatform> {
-  const data = resolve(options.environment['FLYWHEEL_DATA'] ?? '.flywheel');
+  const data = dataFolder(options.environment);
+  const signal = options.signal ?? new AbortController().signal;
   if (options.kind === 'distributed') {
-    if (options.fresh) emptyDataFolder(data);
-    return startDistributed({ ...options, data });
+    if (options.fresh) await emptyDataFolder(data);
+    return startDistributed({ ...options, data, signal });
   }
   const url = `http://127.0.0.1:${options.environment['FLYWHEEL_HTTP_PORT'] ?? '7070'}`;
   const running = await findRunning(url);
@@ -67,8 +55,8 @@ export async function openPlatform(options: OpenOptions): Promise<LapPlatform> {
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   }
-  if (options.fresh) emptyDataFolder(data);
-  return startEmbedded({ ...options, data });
+  if (options.fresh) await emptyDataFolder(data);
+  return startEmbedded({ ...options, data, signal });
 }
 
 async function findRunning(url: string): Promise<Record<string, string> | undefined> {
@@ -77,12 +65,5 @@ async function findRunning(url: string): Promise<Record<string, string> | undefi
     return answer.ok ? ((await answer.json()) as Record<string, string>) : undefined; // our own route, with text values
   } catch {
     return undefined; // nobody listens there
-  }
-}
-
-function emptyDataFolder(data: string): void {
-  for (const name of ours) {
-    const path = join(data, name);
-    if (existsSync(path)) rmSync(path, { recursive: true, force: true });
   }
 }

@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Owner } from '@flywheel/contracts';
 import { AppError, Scope } from '@flywheel/core';
+import { explain, lockDataFolder } from '@flywheel/runtime';
 import type { Environment } from '@flywheel/runtime';
 import { startChildService } from './child-service.ts';
 import type { ChildService } from './child-service.ts';
@@ -28,25 +30,39 @@ const needed = [
   'S3_ACCESS_KEY_ID',
   'S3_SECRET_ACCESS_KEY',
 ];
+const RESTART_AFTER_MS = 500;
 const repository = fileURLToPath(new URL('../../../../', import.meta.url));
 
-/** One process per service on real servers: those the environment names, else those of `npm run servers`. */
+/**
+ * One process per service on real servers: those the environment names, else those of `npm run servers`. A service that
+ * ends is started again, as an orchestrator would.
+ */
 export async function startDistributed(options: {
   environment: Environment;
   data: string;
   report: (sentence: string) => void;
+  signal: AbortSignal;
 }): Promise<LapPlatform> {
   const servers = await serverEnvironment(options.environment);
   const ports = await freePorts(names.length);
   const urls = new Map(names.map((name, index) => [name, `http://127.0.0.1:${ports[index] ?? 0}`]));
   const peers = [...urls].map(([name, url]) => `${name}=${url}`).join(',');
+
+  const scope = new Scope();
+  scope.use(await lockDataFolder(options.data));
   options.report(
     `starts one process per service on ${servers['KAFKA_BROKERS'] ?? ''} and its neighbours`,
   );
-
-  const scope = new Scope();
+  const stopping = new AbortController();
+  const signal = AbortSignal.any([options.signal, stopping.signal]);
   const children = new Map<Owner, ChildService>();
-  const start = async (name: Owner) => {
+  const starts: Promise<void>[] = [];
+  const start = (name: Owner) => {
+    const started = startService(name);
+    starts.push(started);
+    return started;
+  };
+  const startService = async (name: Owner) => {
     const url = urls.get(name) ?? '';
     const child = await startChildService({
       main: join(repository, 'apps', name, 'src', 'main.ts'),
@@ -59,13 +75,27 @@ export async function startDistributed(options: {
         FLYWHEEL_DATA: join(options.data, 'distributed', name),
       },
       logFile: join(options.data, 'distributed', `${name}.log`),
-      url: () => url,
+      url,
+      signal,
     });
     children.set(name, child);
   };
-  scope.defer(() =>
-    Promise.all([...children.values()].map((child) => child[Symbol.asyncDispose]())),
-  );
+  const supervise = async (name: Owner) => {
+    for (;;) {
+      await children.get(name)?.exited;
+      await delay(RESTART_AFTER_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      options.report(`starts ${name} again, which had ended`);
+      await start(name).catch((error: unknown) => {
+        if (!signal.aborted) options.report(explain(error));
+      });
+    }
+  };
+  scope.defer(async () => {
+    stopping.abort();
+    await Promise.allSettled(starts);
+    await Promise.all([...children.values()].map((child) => child[Symbol.asyncDispose]()));
+  });
   try {
     // The first creates the topics; the others start together.
     const [first, ...others] = names;
@@ -75,16 +105,14 @@ export async function startDistributed(options: {
     await scope[Symbol.asyncDispose]();
     throw error;
   }
+  for (const name of names) void supervise(name);
   return {
     kind: 'distributed',
     brokers: (servers['KAFKA_BROKERS'] ?? '').split(','),
     addresses: { ...Object.fromEntries(urls), kafka: servers['KAFKA_BROKERS'] ?? '' },
     folder: join(options.data, 'lap'),
     urlOf: (service) => urls.get(service) ?? '',
-    killAndRestart: async (service) => {
-      await children.get(service)?.kill();
-      await start(service);
-    },
+    killService: async (service) => children.get(service)?.kill('process'),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
 }

@@ -1,4 +1,3 @@
-import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '@flywheel/runtime';
@@ -12,10 +11,9 @@ export async function startEmbedded(options: {
   environment: Environment;
   data: string;
   report: (sentence: string) => void;
+  signal: AbortSignal;
 }): Promise<LapPlatform> {
   options.report(`starts the embedded platform (data in ${options.data})`);
-  const addressFile = join(options.data, 'addresses.json');
-  rmSync(addressFile, { force: true });
   const child = await startChildService({
     main: mainFile,
     arguments: ['up'],
@@ -25,25 +23,16 @@ export async function startEmbedded(options: {
       FLYWHEEL_DATA: options.data,
     },
     logFile: join(options.data, 'platform.log'),
-    url: () => readAddresses(addressFile)?.['http'],
+    signal: options.signal,
   });
-  const addresses = readAddresses(addressFile) ?? {};
-  const url = addresses['http'] ?? '';
+  const { addresses } = child;
   return {
     kind: 'embedded',
     brokers: [addresses['kafka'] ?? ''],
     addresses,
     folder: join(options.data, 'lap'),
-    urlOf: () => url,
-    kill: () => child.kill(),
+    urlOf: () => addresses['http'] ?? '',
+    kill: (what) => child.kill(what),
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
-}
-
-function readAddresses(file: string): Record<string, string> | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>; // written by the runtime
-  } catch {
-    return undefined; // not written yet
-  }
 }
