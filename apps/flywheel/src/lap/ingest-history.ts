@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ingestion } from '@flywheel/contracts';
 import type { FlightData } from './flights.ts';
+import { waitUntil } from './lap-client.ts';
 import type { LapClient } from './lap-client.ts';
 import type { LapNames } from './lap-names.ts';
 import type { StepProgress } from './progress.ts';
@@ -76,11 +77,15 @@ export async function ingestHistory(
     dataset.records === total,
     `the catalog counts ${dataset.records} records where ${total} were sent`,
   );
-  const preview = await client.call(ingestion.previewDataset, {
-    params: { dataset: names.dataset },
-    query: { limit: 5 },
-  });
-  ensure(preview.rows.length === 5, 'the preview shows no rows');
+  await waitUntil(
+    'the preview of the dataset', // it shows what is in the lake
+    () =>
+      client.call(ingestion.previewDataset, {
+        params: { dataset: names.dataset },
+        query: { limit: 5 },
+      }),
+    ({ rows }) => rows.length === 5,
+  );
   return {
     facts: {
       records: dataset.records,
