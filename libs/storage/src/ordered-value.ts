@@ -1,12 +1,14 @@
 /**
- * How both adapters store a value: nine bytes in front hold its order. The first is 1 with an order and 0 without; the
- * eight after it are the order, biased so that unsigned comparison of the bytes compares the numbers.
+ * How both adapters store a value: sixteen bytes in front hold its order. The first is 1 with an order and 0 without;
+ * the eight after it are the order, biased so that unsigned comparison of the bytes compares the numbers; the rest makes
+ * a value that is read begin at an address where numbers may lie.
  */
-export const orderBytes = 9;
+export const orderBytes = 16;
 const bias = 1n << 63n;
 
 export function packValue(value: Uint8Array, order: bigint | undefined): Buffer {
   const packed = Buffer.allocUnsafe(orderBytes + value.length);
+  packed.fill(0, 0, orderBytes);
   packed.writeUInt8(order === undefined ? 0 : 1, 0);
   packed.writeBigUInt64BE(order === undefined ? 0n : order + bias, 1);
   packed.set(value, orderBytes);

@@ -20,19 +20,28 @@ export type Vector = { asOfMs: number; values: (number | null)[]; unknown: strin
 
 const NO_ROWS: PackedRows = new Float64Array(0);
 
-/** One vector per row, as known at the row's prediction time. All rows are read in one go. */
+/** One vector per row, as known at the row's prediction time. All entities are read in one go, each once. */
 export async function readVectors(
   { store, clock }: { store: OnlineStore; clock: Clock },
   service: ResolvedService,
   rows: readonly VectorRow[],
 ): Promise<Vector[]> {
   const keys: Uint8Array[] = [];
+  const placeOf = new Map<string, number>();
+  const placed = (key: Uint8Array): number => {
+    const text = Buffer.from(key).toString('latin1');
+    const known = placeOf.get(text);
+    if (known !== undefined) return known;
+    const place = keys.push(key) - 1;
+    placeOf.set(text, place);
+    return place;
+  };
   const places = rows.map((row, index) => {
     const given = { ...row.request, ...row.entities };
     const asOfMs = predictionTimeMs(service, row, given, `rows[${index}]`, clock);
     const keyed = service.views.map((view) => {
       const parts = keyParts(view.entity, given, `rows[${index}].entities`);
-      return parts ? keys.push(storeKey(view, parts)) - 1 : undefined;
+      return parts ? placed(storeKey(view, parts)) : undefined;
     });
     const onDemand = service.service.onDemand.map((feature) =>
       onDemandValue(feature, given, `rows[${index}].request`),

@@ -22,7 +22,8 @@ export type PackedRows = Float64Array;
 export function packedRows(bytes: Uint8Array | undefined, stride: number): PackedRows {
   if (!bytes) return new Float64Array(0);
   if (bytes.byteLength % (8 * stride) !== 0) throw new Error('stored rows do not fit their view');
-  return new Float64Array(new Uint8Array(bytes).buffer); // a copy starts at an aligned address
+  const { buffer, byteOffset } = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+  return new Float64Array(buffer, byteOffset, bytes.byteLength / 8);
 }
 
 export function bytesOf(rows: PackedRows): Uint8Array {
