@@ -1,4 +1,5 @@
 import { createHook } from 'node:async_hooks';
+import { createRequire } from 'node:module';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +8,10 @@ import { silentLogger } from '@flywheel/core';
 import { eventually } from '@flywheel/core/testing';
 import { assignByPartition } from './assigner.ts';
 import { openClient } from './client.ts';
+import { loadKafkajs } from './patched-kafkajs.ts';
 import { Sockets } from './sockets.ts';
+
+const require = createRequire(import.meta.url);
 
 describe('an idle client', () => {
   it('arms no timers', async () => {
@@ -64,6 +68,31 @@ describe('sockets', () => {
   });
 });
 
+describe('a connection', () => {
+  it('that was lost within an answer begins the next one anew', async () => {
+    const cutShort = Buffer.from([0, 0, 0, 100, 0, 0, 0, 0, 1, 2, 3]);
+    const whole = Buffer.from([0, 0, 0, 5, 0, 0, 0, 1, 7]);
+    const answers = [cutShort, whole];
+    const server = createServer((socket) => {
+      socket.once('data', () => socket.write(answers.shift() ?? Buffer.alloc(0)));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const sockets = new Sockets({ silenceMs: 60_000 });
+    const connection = aConnection((server.address() as { port: number }).port, sockets);
+
+    await connection.connect();
+    const lost = expect(connection.send(question)).rejects.toThrow('it broke');
+    await eventually(() => expect(connection.socket.bytesRead).toBe(cutShort.length));
+    connection.socket.destroy(new Error('it broke'));
+    await lost;
+    await connection.connect();
+
+    expect(await connection.send(question)).toEqual(Buffer.from([7]));
+    await connection.disconnect();
+    server.close();
+  });
+});
+
 describe('assignment', () => {
   it('gives partition p of every topic to the same member, and only to members that know the topic', () => {
     const members = [
@@ -82,3 +111,37 @@ describe('assignment', () => {
     });
   });
 });
+
+type Connection = {
+  readonly socket: Socket;
+  connect(): Promise<boolean>;
+  disconnect(): Promise<boolean>;
+  send(question: object): Promise<Buffer>;
+};
+
+/** The library's own connection, as it is after loading. */
+function aConnection(port: number, sockets: Sockets): Connection {
+  loadKafkajs();
+  const Library = require('kafkajs/src/network/connection.js') as new (o: object) => Connection;
+  const logger = { namespace: () => logger, debug: () => undefined, error: () => undefined };
+  return new Library({
+    host: '127.0.0.1',
+    port,
+    logger,
+    socketFactory: sockets.create,
+    requestTimeout: 10_000,
+    connectionTimeout: 10_000,
+  });
+}
+
+const Encoder = require('kafkajs/src/protocol/encoder.js') as new () => object;
+const question = {
+  request: {
+    ...{ apiKey: 18, apiName: 'ApiVersions', apiVersion: 0 },
+    encode: () => Promise.resolve(new Encoder()),
+  },
+  response: {
+    decode: (bytes: Buffer) => Promise.resolve(bytes),
+    parse: (bytes: Buffer) => Promise.resolve(bytes),
+  },
+};

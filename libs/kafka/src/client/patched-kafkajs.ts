@@ -33,6 +33,7 @@ export type PatchedKafkajs = {
  * 4. A member finishes its work and commits before it rejoins a group, so that the next owner starts exactly after it.
  * 5. A group's offset that the log no longer has is told, with the offset, before it is replaced.
  * 6. Fetches wait long and can be given up (long-fetch.ts).
+ * 7. What a lost connection has left of an answer is no longer read as the beginning of what the next one answers.
  */
 export function loadKafkajs(): PatchedKafkajs {
   const require = createRequire(import.meta.url);
@@ -48,6 +49,7 @@ export function loadKafkajs(): PatchedKafkajs {
   const group = require('kafkajs/src/consumer/consumerGroup.js') as { prototype: ConsumerGroup };
   addGroupHooks(group);
   addLongFetches(group);
+  forgetHalfAnswers(require('kafkajs/src/network/connection.js') as { prototype: Connection });
   const { createErrorFromCode: errorOf } = require('kafkajs/src/protocol/error.js') as {
     createErrorFromCode: (code: number) => Error;
   };
@@ -178,6 +180,27 @@ function scheduleRequestTimeoutCheck(this: RequestQueue): void {
       if (nowMs - request.sentAt > request.requestTimeout) request.timeoutRequest();
     if (!this.isConnected()) this.destroy();
   }, 2000);
+}
+
+type Connection = {
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  isConnected(): boolean;
+  connect(): Promise<boolean>;
+};
+
+const sizeBytes = 4;
+
+function forgetHalfAnswers({ prototype }: { prototype: Connection }): void {
+  // It is called with the connection it belongs to.
+  // eslint-disable-next-line @typescript-eslint/unbound-method
+  const connect = prototype.connect;
+  prototype.connect = function (this: Connection) {
+    if (!this.isConnected())
+      Object.assign(this, { chunks: [], bytesBuffered: 0, bytesNeeded: sizeBytes });
+    return connect.call(this);
+  };
 }
 
 type ConsumerGroup = FetchingGroup & {
