@@ -37,6 +37,7 @@ export const ingestion = defineService({
       folder,
       clock,
       log,
+      signal,
       onCommit: async (state, added) => {
         metrics.lakeSequence.set(state.sequence);
         metrics.lakeFiles.set(state.files.length);

@@ -1,3 +1,4 @@
+import { AppError } from '@flywheel/core';
 import { temporaryFolder } from '@flywheel/core/testing';
 import { openFileObjectStore } from '@flywheel/storage';
 import type { ObjectStore } from '@flywheel/storage';
@@ -97,6 +98,29 @@ describe('the commit log', () => {
 
     expect(state).toEqual(log.state);
     expect(commits).toBe(4); // 201, 202, 203, and one that is not there
+  });
+
+  it('has once what is committed again because an answer was lost, at a checkpoint too', async () => {
+    let isLost = false;
+    const forgetful: ObjectStore = {
+      ...objects,
+      put: async (...given) => {
+        const stored = await objects.put(...given);
+        isLost = !isLost;
+        if (isLost) throw new AppError('unavailable', 'the object store did not answer');
+        return stored;
+      },
+      get: (...given) => objects.get(...given),
+      list: (...given) => objects.list(...given),
+    };
+    const log = await CommitLog.open(forgetful);
+    const commit = async (at: bigint) => log.commit([aFile(`file-${at}`)], range(at, at + 1n));
+    for (let at = 0n; at < 101n; at++) await commit(at).catch(() => commit(at));
+
+    const { state } = await CommitLog.open(objects);
+
+    expect(state).toEqual(log.state);
+    expect([state.sequence, state.files.length]).toEqual([101, 101]);
   });
 
   it('does not need a checkpoint that a kill prevented', async () => {

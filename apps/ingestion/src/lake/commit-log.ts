@@ -74,15 +74,16 @@ export class CommitLog {
 
   /**
    * Adds files read from `from` (inclusive) to `to` (exclusive) of each partition. `conflict` when another writer has
-   * moved one of these partitions meanwhile: the files must be thrown away and the partition read again. `onApplied` is
-   * called in the same breath in which the state has the files.
+   * moved one of these partitions meanwhile: the files must be thrown away and the partition read again. After any other
+   * failure the same may be committed again, and is there once. `onApplied` is called in the same breath in which the
+   * state has the files, and perhaps again.
    */
   async commit(
     added: readonly LakeFile[],
     ranges: ReadonlyMap<string, { from: bigint; to: bigint }>,
     onApplied: () => void = () => undefined,
   ): Promise<LakeState> {
-    for (;;) {
+    while (!this.#has(added, ranges)) {
       for (const [partition, { from }] of ranges)
         if ((this.#state.offsets.get(partition) ?? 0n) > from)
           throw new AppError('conflict', 'another writer has taken these records into the lake', {
@@ -100,16 +101,27 @@ export class CommitLog {
           ifAbsent: true,
           contentType: 'application/json',
         });
+        this.#apply(next);
       } catch (error) {
         if (!(error instanceof AppError && error.code === 'conflict')) throw error;
-        await this.reload(); // somebody else's commit took the number
-        continue;
+        await this.reload(); // the number is taken: by somebody else, or by this commit when its answer was lost
       }
-      this.#apply(next);
-      onApplied();
-      if (next.sequence % CHECKPOINT_EVERY === 0) await this.#checkpoint();
-      return this.#state;
     }
+    onApplied();
+    if (this.#state.sequence % CHECKPOINT_EVERY === 0) await this.#checkpoint();
+    return this.#state;
+  }
+
+  /** Names of files are never given twice. */
+  #has(
+    added: readonly LakeFile[],
+    ranges: ReadonlyMap<string, { from: bigint; to: bigint }>,
+  ): boolean {
+    const { files, offsets } = this.#state;
+    return (
+      added.every(({ key }) => files.some((file) => file.key === key)) &&
+      [...ranges].every(([partition, { to }]) => (offsets.get(partition) ?? 0n) >= to)
+    );
   }
 
   #apply(next: z.output<typeof commit>): void {

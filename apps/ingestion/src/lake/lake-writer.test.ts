@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { silentLogger, systemClock } from '@flywheel/core';
+import { AppError, silentLogger, systemClock } from '@flywheel/core';
 import { temporaryFolder } from '@flywheel/core/testing';
 import { openAnalytics, openFileObjectStore } from '@flywheel/storage';
 import type { ObjectStore } from '@flywheel/storage';
@@ -52,6 +52,7 @@ async function openLake(
     folder: join(here, 'scratch'),
     clock: systemClock,
     log: silentLogger,
+    signal: new AbortController().signal,
     onCommit,
   });
   return { commits, lake };
@@ -189,6 +190,32 @@ describe('the lake', () => {
     const waited = lake.waitFor(TOPIC, new Map([[0, 3n]]), 60_000);
     await lake.take(TOPIC, 0, log.slice(0, 3), { from: 0n, to: 3n });
     expect(await waited).toBe(true);
+  });
+
+  it('waits for an object store and a catalog that are away, and has every record once', async () => {
+    const away = (times: number) => {
+      let left = times;
+      return () => {
+        if (left-- > 0) throw new AppError('unavailable', 'the store did not answer');
+      };
+    };
+    const [storeAnswers, catalogAnswers] = [away(2), away(1)];
+    const { lake } = await openLake(
+      {
+        ...objects,
+        get: (...given) => objects.get(...given),
+        list: (...given) => objects.list(...given),
+        put: async (...given) => {
+          storeAnswers();
+          return objects.put(...given);
+        },
+      },
+      () => Promise.resolve().then(catalogAnswers),
+    );
+
+    await readOn(lake, log);
+
+    expect(await idsInTheLake()).toEqual(all);
   });
 
   it('tells the commit of a flush to whoever asks for one later, failure and all', async () => {

@@ -5,6 +5,7 @@ import type { Analytics, ObjectStore } from '@flywheel/storage';
 import type { CommitLog, LakeFile, LakeState } from './commit-log.ts';
 import { LakeBuffer } from './lake-buffer.ts';
 import type { Place } from './lake-buffer.ts';
+import { patiently } from './patiently.ts';
 import { SeenRecords } from './seen-records.ts';
 import { writeParquet } from './write-parquet.ts';
 
@@ -26,6 +27,8 @@ type Parts = {
   folder: string;
   clock: Clock;
   log: Logger;
+  /** Aborted when the process stops: nothing that is away is waited for then. */
+  signal: AbortSignal;
   /** Told after every commit. */
   onCommit: (state: LakeState, added: readonly LakeFile[]) => Promise<void>;
 };
@@ -130,22 +133,32 @@ export class LakeWriter {
   }
 
   async #write(buffer: LakeBuffer): Promise<void> {
-    const { commits, objects, openAnalytics, clock, log, onCommit } = this.#parts;
+    const { commits, objects, openAnalytics, clock, log, signal, onCommit } = this.#parts;
     using whole = buffer;
     whole.seal();
     const files: LakeFile[] = [];
     if (whole.datasets.size > 0) {
       await using analytics = await openAnalytics();
       for (const buffered of whole.datasets.values())
-        files.push(await writeParquet({ analytics, objects }, buffered, clock.nowMs()));
+        files.push(
+          await patiently(() => writeParquet({ analytics, objects }, buffered, clock.nowMs()), {
+            log,
+            signal,
+          }),
+        );
     }
-    const state = await commits.commit(files, whole.ranges, () =>
-      this.#writing.splice(this.#writing.indexOf(buffer), 1),
-    );
+    const onApplied = () => {
+      const at = this.#writing.indexOf(buffer);
+      if (at >= 0) this.#writing.splice(at, 1);
+    };
+    const state = await patiently(() => commits.commit(files, whole.ranges, onApplied), {
+      log,
+      signal,
+    });
     log.debug(
       { sequence: state.sequence, files: files.length, records: whole.records },
       'records are in the lake',
     );
-    await onCommit(state, files);
+    await patiently(() => onCommit(state, files), { log, signal });
   }
 }

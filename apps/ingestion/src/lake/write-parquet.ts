@@ -44,7 +44,9 @@ export async function writeParquet(
     // No `name=value` folders: readers would take them for a column, and a dataset may have one of that name.
     const day = new Date(nowMs).toISOString().slice(0, 10);
     const key = `lake/${buffered.dataset}/${day}/${newId(nowMs)}.parquet`;
-    const stored = await objects.put(key, createReadStream(scratch), {
+    const body = createReadStream(scratch);
+    body.on('error', () => undefined); // whoever reads it tells; unread, it may meet the removal below
+    const stored = await objects.put(key, body, {
       contentType: 'application/vnd.apache.parquet',
     });
     return {
