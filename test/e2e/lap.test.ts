@@ -24,6 +24,7 @@ let platform: LapPlatform;
 let client: LapClient;
 let http: ReturnType<typeof createHttpClient>;
 let report: LapReport;
+let ingestedBefore: number;
 let predictions: Map<string, router.Prediction>;
 let featureNames: readonly string[];
 
@@ -42,12 +43,16 @@ beforeAll(async () => {
   });
   http = createHttpClient({ log: silentLogger });
   client = new LapClient(platform, http);
+  ingestedBefore = await ingestedRecords(platform);
   report = await runLap({
     platform,
     rows: ROWS,
     progress: createProgress({ output: process.stderr, live: false }),
   });
-  ({ predictions, featureNames } = await readPredictions(platform));
+  ({ predictions, featureNames } = await readPredictions(
+    platform,
+    String(step('stage')['endpoint']),
+  ));
 });
 
 afterAll(async () => {
@@ -79,7 +84,9 @@ describe(`one lap on the ${kind} platform`, () => {
 
   it('has every acknowledged event in the log', () => {
     expect(report.dropped).toBe(0);
-    expect(report.events[topics.ingestRecords.name]).toBe(step('ingest')['records']);
+    expect(report.events[topics.ingestRecords.name]! - ingestedBefore).toBe(
+      step('ingest')['records'],
+    );
   });
 
   it('closes the books of its shadows', () => {
@@ -172,7 +179,17 @@ describe(`one lap on the ${kind} platform`, () => {
   });
 });
 
-async function readPredictions({ brokers }: LapPlatform): Promise<{
+/** Real servers may hold laps already. */
+async function ingestedRecords({ brokers }: LapPlatform): Promise<number> {
+  await using bus = await openBus({ brokers, service: 'e2e', log: silentLogger });
+  const ends = await bus.endOffsets(topics.ingestRecords.name);
+  return Number([...ends.values()].reduce((sum, end) => sum + end, 0n));
+}
+
+async function readPredictions(
+  { brokers }: LapPlatform,
+  endpoint: string,
+): Promise<{
   predictions: Map<string, router.Prediction>;
   featureNames: readonly string[];
 }> {
@@ -184,6 +201,7 @@ async function readPredictions({ brokers }: LapPlatform): Promise<{
       const batch = router.predictionsLogged.data.parse(
         JSON.parse(Buffer.from(record.value).toString()),
       );
+      if (batch.endpoint !== endpoint) continue;
       if (batch.features.length > 0) names = batch.features;
       for (const prediction of batch.predictions) found.set(prediction.id, prediction);
     }
