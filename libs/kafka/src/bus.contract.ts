@@ -628,6 +628,25 @@ export function describeBus(name: string, brokersOf: () => Promise<readonly stri
       await eventually(() => expect(receiver.positions()[0]?.lag).toBe(0n));
     });
 
+    it('whoever waits for a position is told when it moves, or when the time is up', async () => {
+      const contract = aContract({ topic: aTopic({ partitions: 1 }) });
+      await using bus = await open();
+      await using receiver = await subscribing();
+      receiver.subscribe(contract, () => Promise.resolve());
+      await receiver.start();
+      const position = () => receiver.positions()[0]?.position ?? 0n;
+      const waitFor = async (offset: bigint) => {
+        while (position() < offset) await receiver.moved(30_000);
+      };
+
+      const waited = [waitFor(1n), waitFor(2n)];
+      for (const n of [1, 2]) await bus.publish(contract, { key: 'k', n });
+      await Promise.all(waited);
+
+      expect(position()).toBe(2n);
+      await receiver.moved(1);
+    });
+
     it('a topic can be read to its end without leaving a trace', async () => {
       const contract = aContract();
       await using bus = await open();
@@ -648,6 +667,26 @@ export function describeBus(name: string, brokersOf: () => Promise<readonly stri
 
       expect(new Set(seen).size).toBe(100);
       expect(seen).toHaveLength(100);
+    });
+
+    it('reading to the end fails with what the visitor throws, and passes over nothing', async () => {
+      const contract = aContract();
+      await using bus = await open();
+      await bus.publishAll(
+        contract,
+        Array.from({ length: 20 }, (_, n) => ({ data: { key: `k${n}`, n } })),
+      );
+      let visits = 0;
+      const thrown = new AppError('conflict', 'the visitor does not like it');
+
+      await expect(
+        bus.readToEnd(contract.topic.name, () => {
+          visits++;
+          throw thrown;
+        }),
+      ).rejects.toBe(thrown);
+
+      expect(visits).toBe(1);
     });
 
     it('topics are made once by many that want them at the same time', async () => {

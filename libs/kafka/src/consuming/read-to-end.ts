@@ -6,7 +6,10 @@ import { BatchReader } from './batch-reader.ts';
 import { GroupConsumer, type GroupOptions } from './group-consumer.ts';
 import type { Surroundings } from './settle.ts';
 
-/** Visits all records a topic has now, partition by partition in order; those that are no events are passed over. */
+/**
+ * Visits all records a topic has now, partition by partition in order; those that are no events are passed over. What
+ * the visitor throws ends the reading.
+ */
 export async function readTopicToEnd(
   topic: string,
   visit: (records: readonly OpaqueRecord[]) => Promise<void> | void,
@@ -16,7 +19,7 @@ export async function readTopicToEnd(
   for (const [partition, { low, high }] of await options.admin.watermarks(topic))
     if (high > low) ends.set(partition, high);
   if (ends.size === 0) return;
-  let failure: AppError | undefined;
+  let failure: { readonly thrown: unknown } | undefined;
   const reader = new BatchReader<OpaqueRecord>(
     topic,
     {
@@ -29,7 +32,12 @@ export async function readTopicToEnd(
         }
       },
       handler: async (records) => {
-        await visit(records);
+        if (failure) return;
+        try {
+          await visit(records);
+        } catch (thrown) {
+          failure = { thrown };
+        }
       },
       around: options.around,
     },
@@ -38,7 +46,9 @@ export async function readTopicToEnd(
   {
     await using consumer = new GroupConsumer({
       ...options,
-      onFailed: (error) => (failure ??= error),
+      onFailed: (cause) => {
+        failure ??= { thrown: new AppError(cause.code, 'the topic could not be read', { cause }) };
+      },
     });
     consumer.add(reader);
     consumer.start();
@@ -51,5 +61,5 @@ export async function readTopicToEnd(
     }
   }
   await options.admin.deleteGroup(options.group).catch(() => undefined);
-  if (failure) throw new AppError(failure.code, 'the topic could not be read', { cause: failure });
+  if (failure) throw failure.thrown;
 }
