@@ -5,6 +5,7 @@ import { registry } from '@flywheel/contracts';
 import { LapClient, createProgress, openPlatform, runLap } from '@flywheel/flywheel/testing';
 import type { LapPlatform } from '@flywheel/flywheel/testing';
 import { createHttpClient } from '@flywheel/http';
+import { listenForSignals } from '@flywheel/runtime';
 import type { Environment } from '@flywheel/runtime';
 import { measureChain } from './chain.ts';
 import type { ChainRow } from './chain.ts';
@@ -44,6 +45,7 @@ export type BenchReport = {
 export async function runBench(options: Options, environment: Environment): Promise<BenchReport> {
   const [loadAverage = Number.NaN] = loadavg();
   using folder = temporaryFolder();
+  using signals = listenForSignals(environment);
   const progress = createProgress({ output: process.stderr, live: false });
   await using platform = await openPlatform({
     environment: {
@@ -56,6 +58,7 @@ export async function runBench(options: Options, environment: Environment): Prom
     kind: 'embedded',
     fresh: false,
     report: (sentence) => progress.note(sentence),
+    signal: signals.signal,
   });
   const pid = findChild(process.pid, 'apps/flywheel/src/main.ts');
   if (platform.kill === undefined || pid === undefined)
@@ -80,7 +83,10 @@ export async function runBench(options: Options, environment: Environment): Prom
     chain: [],
     rest: [],
   };
-  await measure(bench, options, report);
+  const stopped = signals.first.then((signal) => {
+    throw new AppError('cancelled', 'the bench was stopped', { details: { signal } });
+  });
+  await Promise.race([measure(bench, options, report), stopped]);
   faults.push(...restFaults(report.rest));
   report.ok = faults.length === 0;
   return report;
