@@ -2,7 +2,6 @@ import { registry, router } from '@flywheel/contracts';
 import { createOutbox } from '@flywheel/kafka';
 import { defineService } from '@flywheel/runtime';
 import { Cases } from './cases/cases.ts';
-import { LabelledWaiters } from './cases/labelled-waiters.ts';
 import { Deployments } from './comparing/deployments.ts';
 import { Reports } from './comparing/reports.ts';
 import { config } from './config.ts';
@@ -29,8 +28,7 @@ export const monitor = defineService({
     const metrics = declareMetrics(context.metrics);
     const cases = new Cases(sql);
     const deployments = new Deployments();
-    const waiters = new LabelledWaiters();
-    const join = { cases, waiters, bus, metrics };
+    const join = { cases, bus, metrics };
 
     const watching = bus.watch(registry.deploymentChanged, ({ data }) => deployments.apply(data), {
       onTombstone: (key) => deployments.remove(key),
@@ -49,6 +47,6 @@ export const monitor = defineService({
       references: new References(sql),
       metrics,
     });
-    joinStatusRoute(http, { cases, waiters, bus });
+    joinStatusRoute(http, { cases, bus });
   },
 });

@@ -234,7 +234,7 @@ export const getJoinStatus = defineOperation({
   method: 'GET',
   path: '/api/monitor/endpoints/:endpoint/join',
   summary:
-    'Tells how many predictions have met their outcome; waits up to `waitMs` for `labelled` of them',
+    'Tells how many predictions have met their outcome; waits up to `waitMs` for `labelled` of them and the telling of their outcomes',
   params: byEndpoint,
   query: z.object({
     labelled: z.coerce.number().int().min(0).default(0),

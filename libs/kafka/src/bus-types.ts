@@ -138,6 +138,8 @@ export type Bus = AsyncDisposable & {
   endOffsets(topic: string): Promise<Map<number, bigint>>;
   /** How far own subscriptions are. */
   positions(): Position[];
+  /** Resolves when one of the own positions moves, or after `withinMs`: for whoever waits until something was read. */
+  moved(withinMs: number): Promise<void>;
   /** Makes the topics that are missing; those that exist stay as they are. Several processes may do it at once. */
   ensureTopics(topics: readonly TopicToEnsure[]): Promise<void>;
 

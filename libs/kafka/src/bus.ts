@@ -77,6 +77,8 @@ class KafkaBus implements Bus {
   readonly #gapListeners = new Map<string, (gap: Gap) => void>();
   readonly #topics = new Map<string, Topic>();
   readonly #fail: (error: AppError) => void;
+  /** Callers of `moved`. */
+  readonly #waiting = new Set<() => void>();
   #measuring: NodeJS.Timeout | undefined;
   #isStarted = false;
   #isStopped = false;
@@ -321,6 +323,18 @@ class KafkaBus implements Bus {
     return [...this.#groups.values(), ...this.#watches].flatMap((consumer) => consumer.positions());
   }
 
+  moved(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, withinMs);
+      this.#waiting.add(done);
+    });
+  }
+
   async ensureTopics(topics: readonly TopicToEnsure[]): Promise<void> {
     await this.#admin.ensure(topics);
   }
@@ -386,6 +400,9 @@ class KafkaBus implements Bus {
       metrics: this.#metrics,
       commits,
       handlerTimeoutMs: this.#options.handlerTimeoutMs ?? 300_000,
+      onMoved: () => {
+        for (const done of this.#waiting) done();
+      },
       onGap: (gap: Gap) => this.#noteGap(gap),
       onFailed: this.#fail,
     };

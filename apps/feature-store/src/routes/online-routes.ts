@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { featureStore, ingestion, topics } from '@flywheel/contracts';
 import type { ServiceContext } from '@flywheel/runtime';
 import type { OnlineStore } from '@flywheel/storage';
@@ -14,7 +13,6 @@ type Context = Pick<
   'http' | 'peers' | 'publicObjects' | 'bus' | 'clock' | 'openAnalytics'
 >;
 
-const CHECK_EVERY_MS = 2;
 const streamed = [topics.ingestRecords.name, topics.inferenceOutcomes.name];
 
 /** Reads at prediction time, loads from a snapshot, and how far the streams are. */
@@ -87,7 +85,8 @@ export function onlineRoutes(
     };
     const isThere = () => stand().every(({ position, end }) => position >= end);
     const deadlineMs = performance.now() + query.waitMs;
-    while (!isThere() && performance.now() < deadlineMs) await delay(CHECK_EVERY_MS);
+    while (!isThere() && performance.now() < deadlineMs)
+      await bus.moved(deadlineMs - performance.now());
     return {
       streams: stand().map(({ position, end, ...place }) => ({
         ...place,

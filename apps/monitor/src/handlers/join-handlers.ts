@@ -2,12 +2,10 @@ import { monitor } from '@flywheel/contracts';
 import type { EventData, router } from '@flywheel/contracts';
 import type { Bus, ReceivedEvent } from '@flywheel/kafka';
 import type { Cases } from '../cases/cases.ts';
-import type { LabelledWaiters } from '../cases/labelled-waiters.ts';
 import type { MonitorMetrics } from '../metrics.ts';
 
 type Parts = {
   cases: Cases;
-  waiters: LabelledWaiters;
   bus: Pick<Bus, 'publishAll'>;
   metrics: MonitorMetrics;
 };
@@ -22,11 +20,7 @@ export function onPredictionsLogged(parts: Parts) {
       const features =
         group.findLast((event) => event.data.features.length > 0)?.data.features ?? [];
       const predictions = group.flatMap((event) => event.data.predictions);
-      await publish(
-        parts,
-        endpoint,
-        await parts.cases.addPredictions(endpoint, features, predictions),
-      );
+      await publish(parts, await parts.cases.addPredictions(endpoint, features, predictions));
       parts.metrics.predictions.add(predictions.length, { endpoint });
     }
   };
@@ -36,11 +30,7 @@ export function onPredictionsLogged(parts: Parts) {
 export function onFeedbackReceived(parts: Parts) {
   return async (events: Events<typeof router.feedbackReceived>): Promise<void> => {
     for (const [endpoint, group] of byEndpoint(events, (event) => event.data.endpoint)) {
-      await publish(
-        parts,
-        endpoint,
-        await parts.cases.addFeedback(group.map((event) => event.data)),
-      );
+      await publish(parts, await parts.cases.addFeedback(group.map((event) => event.data)));
       parts.metrics.labels.add(group.length, { endpoint });
     }
   };
@@ -57,11 +47,7 @@ export function onShadowPredictionsLogged({ cases }: Parts) {
 }
 
 /** Ids are those of the joined things, so that receivers know a repetition. */
-async function publish(
-  { bus, waiters }: Parts,
-  endpoint: string,
-  outcomes: readonly monitor.Outcome[],
-): Promise<void> {
+async function publish({ bus }: Parts, outcomes: readonly monitor.Outcome[]): Promise<void> {
   const items = [];
   for (let start = 0; start < outcomes.length; start += BATCH) {
     const batch = outcomes.slice(start, start + BATCH);
@@ -73,7 +59,6 @@ async function publish(
       });
   }
   if (items.length > 0) await bus.publishAll(monitor.outcomesJoined, items);
-  waiters.wake(endpoint);
 }
 
 function byEndpoint<Event>(

@@ -2,39 +2,44 @@ import { monitor, topics } from '@flywheel/contracts';
 import type { Bus } from '@flywheel/kafka';
 import type { ServiceContext } from '@flywheel/runtime';
 import type { Cases } from '../cases/cases.ts';
-import type { LabelledWaiters } from '../cases/labelled-waiters.ts';
 
-const joined: ReadonlySet<string> = new Set([
+const joined: readonly string[] = [
   topics.inferencePredictions.name,
   topics.inferenceFeedback.name,
   topics.inferenceShadows.name,
-]);
+];
 
 /** How many predictions have met their outcome, and how far the monitor has read. */
 export function joinStatusRoute(
   http: ServiceContext<unknown>['http'],
-  { cases, waiters, bus }: { cases: Cases; waiters: LabelledWaiters; bus: Bus },
+  { cases, bus }: { cases: Pick<Cases, 'counts'>; bus: Pick<Bus, 'positions' | 'moved'> },
 ): void {
+  const streams = () => bus.positions().filter(({ topic }) => joined.includes(topic));
+  const progress = () => streams().reduce((sum, { position }) => sum + position, 0n);
+  // Labels are counted before their outcomes are told; a position moves after both.
+  const isTold = () =>
+    streams().every(
+      ({ topic, position, end }) => topic !== topics.inferenceFeedback.name || position >= end,
+    );
+
   http.operation(monitor.getJoinStatus, async ({ params, query }) => {
     const deadlineMs = performance.now() + query.waitMs;
-    let seen = waiters.wakes(params.endpoint);
-    let counts = await cases.counts(params.endpoint);
-    while (counts.labelled < query.labelled && performance.now() < deadlineMs) {
-      await waiters.wait(params.endpoint, seen, deadlineMs - performance.now());
-      seen = waiters.wakes(params.endpoint);
-      counts = await cases.counts(params.endpoint);
+    const isLate = () => performance.now() >= deadlineMs;
+    for (;;) {
+      const seen = progress();
+      const counts = await cases.counts(params.endpoint);
+      if (isLate() || (counts.labelled >= query.labelled && isTold()))
+        return {
+          ...counts,
+          streams: streams().map(({ topic, partition, position, end }) => ({
+            topic,
+            partition,
+            position: String(position),
+            end: String(end),
+          })),
+        };
+      do await bus.moved(deadlineMs - performance.now());
+      while (!isLate() && (progress() === seen || !isTold()));
     }
-    return {
-      ...counts,
-      streams: bus
-        .positions()
-        .filter((position) => joined.has(position.topic))
-        .map(({ topic, partition, position, end }) => ({
-          topic,
-          partition,
-          position: String(position),
-          end: String(end),
-        })),
-    };
   });
 }

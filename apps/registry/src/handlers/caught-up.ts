@@ -1,15 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@flywheel/core';
 import type { Bus } from '@flywheel/kafka';
-
-const EVERY_MS = 10;
 
 /**
  * Waits until a subscription has handled what its topic held when the call was made: a decision sees what was
  * published before it was asked for. `unavailable` when that takes too long: stale evidence is no consent.
  */
 export async function caughtUp(
-  bus: Pick<Bus, 'endOffsets' | 'positions'>,
+  bus: Pick<Bus, 'endOffsets' | 'positions' | 'moved'>,
   topic: string,
   withinMs: number,
 ): Promise<void> {
@@ -26,6 +23,6 @@ export async function caughtUp(
   while (!isThere()) {
     if (performance.now() > deadlineMs)
       throw new AppError('unavailable', 'the reports published so far could not be read in time');
-    await delay(EVERY_MS);
+    await bus.moved(deadlineMs - performance.now());
   }
 }

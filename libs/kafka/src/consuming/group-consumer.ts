@@ -34,6 +34,7 @@ export type GroupOptions = {
   /** A group that keeps no offsets reads every partition from its beginning. */
   readonly commits: boolean;
   readonly handlerTimeoutMs: number;
+  readonly onMoved: () => void;
   readonly onGap: (gap: Gap) => void;
   readonly onFailed: (error: AppError) => void;
 };

@@ -215,6 +215,7 @@ export class GroupSession {
         memory.committedAtStart = Number(committed?.get(`${topic}/${partition}`) ?? low);
         if (high > memory.end) memory.end = high;
       }
+      this.#options.onMoved();
     } catch (err) {
       log.debug({ err, topic, group }, 'offsets could not be learnt');
     }
@@ -271,6 +272,7 @@ export class GroupSession {
   #advanced(place: string, worker: PartitionWorker): void {
     const memory = this.#memoryOf(place);
     memory.handled = worker.handled;
+    this.#options.onMoved();
     if (!this.#options.commits || this.#commitTimer) return;
     this.#commitTimer = setTimeout(() => {
       this.#commitTimer = undefined;
