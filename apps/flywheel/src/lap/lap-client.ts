@@ -45,6 +45,9 @@ export class LapClient {
       headers: { 'content-type': body.contentType },
       body: 'file' in body ? await openAsBlob(body.file) : body.text,
       signal: AbortSignal.timeout(INGEST_WITHIN_MS),
+    }).catch((error: unknown) => {
+      const cause = error instanceof Error ? (error.cause ?? error) : error; // all that fetch says itself is that it failed
+      throw new AppError('unavailable', `ingestion (POST ${path}) cannot be reached`, { cause });
     });
     const text = await answer.text();
     if (!answer.ok)
@@ -66,8 +69,8 @@ export class LapClient {
 
   #located(where: string, error: unknown): AppError {
     const code = error instanceof AppError ? error.code : 'internal';
-    const message = error instanceof Error ? error.message : String(error);
-    return new AppError(code, `${where}: ${message}`, { cause: error });
+    const { message, cause = error } = error instanceof Error ? error : new Error(String(error));
+    return new AppError(code, `${where}: ${message}`, { cause });
   }
 }
 

@@ -21,8 +21,15 @@ const day = (number: number) => Date.parse('2001-05-01T00:00:00Z') + (number - 1
 
 type Stand = { client: LapClient; names: LapNames; replay: Replay; progress: StepProgress };
 
+/** Tells how far it is; the first step of simulated time with a failed request is the last. */
 function tell(stand: Stand, total: number): (counts: Replay['counts']) => void {
-  return (counts) => stand.progress.update(counts.rows, total, 'requests');
+  return ({ rows, requests, failed, firstFailure }) => {
+    ensure(
+      failed === 0,
+      `${failed} of ${requests} requests failed, the first: ${firstFailure ?? ''}`,
+    );
+    stand.progress.update(rows, total, 'requests');
+  };
 }
 
 /** Step 7: the first days of May as live requests, with features joined online and the shadow on the log. */
@@ -33,11 +40,7 @@ export async function serve(stand: Stand & { flights: FlightData }): Promise<{ f
     pace: 'overlapping',
   });
   await stand.replay.moveTo(day(FIRST_LOOK_DAY), tell(stand, total));
-  const { requests, failed, firstFailure } = stand.replay.counts;
-  ensure(
-    failed === 0,
-    `${failed} of ${requests} requests failed, the first: ${firstFailure ?? ''}`,
-  );
+  const { requests, failed } = stand.replay.counts;
   return { facts: { requests, failed, simulatedDays: FIRST_LOOK_DAY - 1 } };
 }
 
@@ -132,10 +135,6 @@ export async function promote(
   }
   await replay.moveTo(Date.parse('2001-05-31T23:00:00Z'), tell(stand, total));
   const failedRequests = replay.counts.failed - before.failed;
-  ensure(
-    failedRequests === 0,
-    `${failedRequests} requests failed during the promotion, the first: ${replay.counts.firstFailure ?? ''}`,
-  );
   const promoted = champion?.decision === 'passed';
   const refused = (champion ?? challenger).checks
     .filter((check) => !check.passed)

@@ -10,6 +10,8 @@ export type ChildService = AsyncDisposable & {
   readonly addresses: Readonly<Record<string, string>>;
   /** Resolves when it has ended, whoever ended it. */
   readonly exited: Promise<void>;
+  /** The sentence with which it ended, else how. */
+  lastWords(): string;
   /** SIGKILL of the process alone or of all that it started too; waits until it is gone. */
   kill(what: 'process' | 'group'): Promise<void>;
 };
@@ -25,6 +27,8 @@ const STOP_WITHIN_MS = 10_000;
  * process, however that ends; signals of a terminal do not reach it.
  */
 export async function startChildService(options: {
+  /** As it is called in sentences. */
+  name: string;
   main: string;
   arguments?: readonly string[];
   environment: Environment;
@@ -60,7 +64,9 @@ export async function startChildService(options: {
   };
 
   const deadlineMs = Date.now() + START_WITHIN_MS;
-  const tell = (what: string) => `a process of the platform ${what}: ${lastLine(logFile)}`;
+  const lastWords = () =>
+    child.signalCode ?? `exit code ${child.exitCode ?? '?'}, ${lastSentence(logFile)}`;
+  const tell = (what: string) => `${options.name} ${what} (${lastWords()})`;
   while (!(await isReady(addresses['http'], signal))) {
     if (hasEnded()) throw new AppError('unavailable', tell('ended while it started'));
     if (signal.aborted || Date.now() > deadlineMs) {
@@ -70,7 +76,7 @@ export async function startChildService(options: {
     }
     await Promise.race([exited, delay(50)]);
   }
-  return { addresses, exited, kill, [Symbol.asyncDispose]: stop };
+  return { addresses, exited, lastWords, kill, [Symbol.asyncDispose]: stop };
 }
 
 async function isReady(url: string | undefined, signal: AbortSignal): Promise<boolean> {
@@ -83,10 +89,11 @@ async function isReady(url: string | undefined, signal: AbortSignal): Promise<bo
   }
 }
 
-function lastLine(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trimEnd().split('\n').at(-1)?.slice(0, 500) ?? '';
-  } catch {
-    return `see ${file}`;
-  }
+/** The sentence with which a process of ours ends, else the last line that tells anything. */
+function lastSentence(file: string): string {
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => /^\S.*\w/.test(line) && !line.startsWith('Node.js v'));
+  const line = lines.findLast((one) => /^(Flywheel|\w*Error)\b/.test(one)) ?? lines.at(-1) ?? '';
+  return line.replace(/^Flywheel could not go on: (.*)\.$/, '$1').slice(0, 500);
 }

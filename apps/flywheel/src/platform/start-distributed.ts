@@ -65,6 +65,7 @@ export async function startDistributed(options: {
   const startService = async (name: Owner) => {
     const url = urls.get(name) ?? '';
     const child = await startChildService({
+      name,
       main: join(repository, 'apps', name, 'src', 'main.ts'),
       environment: {
         ...options.environment,
@@ -82,10 +83,11 @@ export async function startDistributed(options: {
   };
   const supervise = async (name: Owner) => {
     for (;;) {
-      await children.get(name)?.exited;
+      const child = children.get(name);
+      await child?.exited;
       await delay(RESTART_AFTER_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      options.report(`starts ${name} again, which had ended`);
+      options.report(`starts ${name} again, which had ended (${child?.lastWords() ?? ''})`);
       await start(name).catch((error: unknown) => {
         if (!signal.aborted) options.report(explain(error));
       });

@@ -15,6 +15,7 @@ export async function startEmbedded(options: {
 }): Promise<LapPlatform> {
   options.report(`starts the embedded platform (data in ${options.data})`);
   const child = await startChildService({
+    name: 'the platform',
     main: mainFile,
     arguments: ['up'],
     environment: {
@@ -26,6 +27,10 @@ export async function startEmbedded(options: {
     signal: options.signal,
   });
   const { addresses } = child;
+  let isWanted = true;
+  void child.exited.then(() => {
+    if (isWanted) options.report(`the platform has ended (${child.lastWords()})`);
+  });
   return {
     kind: 'embedded',
     brokers: [addresses['kafka'] ?? ''],
@@ -33,6 +38,9 @@ export async function startEmbedded(options: {
     folder: join(options.data, 'lap'),
     urlOf: () => addresses['http'] ?? '',
     kill: (what) => child.kill(what),
-    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => {
+      isWanted = false;
+      return child[Symbol.asyncDispose]();
+    },
   };
 }
