@@ -57,6 +57,13 @@ describe('the facts of a lap', () => {
     expect(findLapFaults(aLap({ seconds: 100_000 }))).toEqual([]);
   });
 
+  test('a lap with fewer rows is sound where fewer were asked for', () => {
+    const small = aLap({ rows: 150_000 });
+
+    expect(findLapFaults(small)).toEqual(['150000 rows are fewer than 300000']);
+    expect(findLapFaults(small, 150_000)).toEqual([]);
+  });
+
   test.each<[Partial<LapReport>, string]>([
     [{ ok: false }, 'the lap itself says that it failed'],
     [{ rows: 1000 }, '1000 rows are fewer than 300000'],
