@@ -1,7 +1,15 @@
+export { buildFeatures } from './lap/build-features.ts';
+export { checkRegistration } from './lap/check-registration.ts';
 export { FlightData, months } from './lap/flights.ts';
+export type { Flight } from './lap/flights.ts';
+export { ingestHistory } from './lap/ingest-history.ts';
 export { LapClient, waitUntil } from './lap/lap-client.ts';
+export { chooseNames } from './lap/lap-names.ts';
+export type { LapNames } from './lap/lap-names.ts';
 export { createProgress } from './lap/progress.ts';
 export { quantile } from './lap/quantile.ts';
 export { runLap } from './lap/run-lap.ts';
+export { stage, waitForRevision } from './lap/stage.ts';
+export { trainRelease } from './lap/train-release.ts';
 export { openPlatform } from './platform/open-platform.ts';
 export type { LapPlatform } from './platform/open-platform.ts';
