@@ -180,6 +180,7 @@ function scheduleRequestTimeoutCheck(this: RequestQueue): void {
       if (nowMs - request.sentAt > request.requestTimeout) request.timeoutRequest();
     if (!this.isConnected()) this.destroy();
   }, 2000);
+  this.requestTimeoutIntervalId.unref();
 }
 
 type Connection = {
