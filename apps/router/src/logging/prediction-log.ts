@@ -9,7 +9,7 @@ import type { Spool } from './spool.ts';
 const BATCH = 50;
 const MESSAGES_AT_ONCE = 20;
 /** What comes meanwhile goes into the same messages: readers of the log pay by the message, and it is on disk already. */
-const LINGER_MS = 25;
+const LINGER_MS = 50;
 const RETRY_MS = 500;
 
 /** `features` and `prediction` are JSON, written once. */

@@ -12,7 +12,7 @@ import { resumeOffset } from './resume-offset.ts';
 const maxBytesPerPartition = 1_048_576;
 const highBytes = 2 * maxBytesPerPartition;
 const lowBytes = maxBytesPerPartition;
-const commitEveryMs = 100;
+const commitEveryMs = 500;
 const finishWithinMs = 10_000;
 const silentForMs = 60_000;
 const rebalanceTimeoutMs = 30_000;
