@@ -57,61 +57,66 @@ async function askUntilGone(child: RouterChild): Promise<Set<string>> {
   return answered;
 }
 
-it('a SIGKILL loses no prediction that was answered, and repeats none; the books of its shadow close', async () => {
-  using data = temporaryFolder();
-  const objects = await openFileObjectStore({ folder: join(data.path, 'objects') });
-  const killed = await startChild(data.path, process.env);
-  {
-    await using registry = await TestRegistry.open({
-      brokers: killed.addresses['kafka']!,
-      objects,
-    });
-    await registry.store(1, logisticModel([0.1, -0.001], 0.5));
-    await registry.store(2, logisticModel([0.2, -0.001], 0.5));
-    await registry.deploy(
-      'flights',
-      [
-        { role: 'champion', version: 1 },
-        { role: 'shadow', version: 2 },
-      ],
-      { featureService: 'flight-delay' },
-    );
-    await eventually(async () => expect(await statusOf(killed)).toMatchObject({ ready: true }));
-  }
-  const answered = await askUntilGone(killed);
-  expect(answered.size).toBeGreaterThanOrEqual(KILL_AFTER);
+it(
+  'a SIGKILL loses no prediction that was answered, and repeats none; the books of its shadow close',
+  async () => {
+    using data = temporaryFolder();
+    const objects = await openFileObjectStore({ folder: join(data.path, 'objects') });
+    const killed = await startChild(data.path, process.env);
+    {
+      await using registry = await TestRegistry.open({
+        brokers: killed.addresses['kafka']!,
+        objects,
+      });
+      await registry.store(1, logisticModel([0.1, -0.001], 0.5));
+      await registry.store(2, logisticModel([0.2, -0.001], 0.5));
+      await registry.deploy(
+        'flights',
+        [
+          { role: 'champion', version: 1 },
+          { role: 'shadow', version: 2 },
+        ],
+        { featureService: 'flight-delay' },
+      );
+      await eventually(async () => expect(await statusOf(killed)).toMatchObject({ ready: true }));
+    }
+    const answered = await askUntilGone(killed);
+    expect(answered.size).toBeGreaterThanOrEqual(KILL_AFTER);
 
-  await using restarted = await startChild(data.path, process.env);
-  await using bus = await openBus({
-    brokers: [restarted.addresses['kafka']!],
-    service: 'monitor',
-    log: silentLogger,
-  });
-  const readAll = async <Data>(topic: string): Promise<Data[]> => {
-    const all: Data[] = [];
-    await bus.readToEnd(topic, (records) => {
-      for (const { value } of records) all.push(JSON.parse(Buffer.from(value).toString()) as Data);
+    await using restarted = await startChild(data.path, process.env);
+    await using bus = await openBus({
+      brokers: [restarted.addresses['kafka']!],
+      service: 'monitor',
+      log: silentLogger,
     });
-    return all;
-  };
-  const { shadows } = await eventually(async () => {
-    const status = await statusOf(restarted);
-    expect([status.ready, status.log.pending, status.shadowLag]).toEqual([true, 0, 0]);
-    return status;
-  });
-  const logged = (
-    await readAll<EventData<typeof router.predictionsLogged>>(topics.inferencePredictions.name)
-  ).flatMap((batch) => batch.predictions.map(({ id }) => id));
-  const shadowed = (
-    await readAll<EventData<typeof router.shadowPredictionsLogged>>(topics.inferenceShadows.name)
-  ).flatMap((batch) => batch.predictions.map(({ prediction }) => prediction));
+    const readAll = async <Data>(topic: string): Promise<Data[]> => {
+      const all: Data[] = [];
+      await bus.readToEnd(topic, (records) => {
+        for (const { value } of records)
+          all.push(JSON.parse(Buffer.from(value).toString()) as Data);
+      });
+      return all;
+    };
+    const { shadows } = await eventually(async () => {
+      const status = await statusOf(restarted);
+      expect([status.ready, status.log.pending, status.shadowLag]).toEqual([true, 0, 0]);
+      return status;
+    });
+    const logged = (
+      await readAll<EventData<typeof router.predictionsLogged>>(topics.inferencePredictions.name)
+    ).flatMap((batch) => batch.predictions.map(({ id }) => id));
+    const shadowed = (
+      await readAll<EventData<typeof router.shadowPredictionsLogged>>(topics.inferenceShadows.name)
+    ).flatMap((batch) => batch.predictions.map(({ prediction }) => prediction));
 
-  expect([...answered].filter((id) => !logged.includes(id))).toEqual([]);
-  expect(logged).toHaveLength(new Set(logged).size);
-  expect(logged.length).toBeLessThanOrEqual(answered.size + CALLERS);
-  expect(new Set(shadowed)).toEqual(new Set(logged));
-  expect(shadows['m-2']).toEqual({
-    ...{ eligible: logged.length, sampled: logged.length, unsampled: 0, sent: logged.length },
-    ...{ answered: logged.length, shed: {}, failed: {} },
-  });
-}, STARTS_WITHIN_MS);
+    expect([...answered].filter((id) => !logged.includes(id))).toEqual([]);
+    expect(logged).toHaveLength(new Set(logged).size);
+    expect(logged.length).toBeLessThanOrEqual(answered.size + CALLERS);
+    expect(new Set(shadowed)).toEqual(new Set(logged));
+    expect(shadows['m-2']).toEqual({
+      ...{ eligible: logged.length, sampled: logged.length, unsampled: 0, sent: logged.length },
+      ...{ answered: logged.length, shed: {}, failed: {} },
+    });
+  },
+  STARTS_WITHIN_MS,
+);
