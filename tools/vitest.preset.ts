@@ -8,8 +8,8 @@ export function preset(name: string): ViteUserConfig {
       include: ['src/**/*.test.ts'],
       exclude: ['**/*.int.test.ts', '**/node_modules/**'],
       pool: 'forks',
-      testTimeout: 60_000,
-      hookTimeout: 120_000,
+      testTimeout: 180_000,
+      hookTimeout: 300_000,
     },
   };
 }
