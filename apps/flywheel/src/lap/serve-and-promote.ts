@@ -16,6 +16,8 @@ const LAST_LOOK_DAY = 24;
 /** Days that a challenger with its share is watched before it becomes champion. */
 const CHALLENGER_DAYS = 3;
 const SHARE = 0.2;
+/** Requests that May is replayed with, about: of more flights, several share a request. */
+const REQUESTS = 60_000;
 
 const day = (number: number) => Date.parse('2001-05-01T00:00:00Z') + (number - 1) * DAY_MS;
 
@@ -28,7 +30,7 @@ function tell(stand: Stand, total: number): (counts: Replay['counts']) => void {
       failed === 0,
       `${failed} of ${requests} requests failed, the first: ${firstFailure ?? ''}`,
     );
-    stand.progress.update(rows, total, 'requests');
+    stand.progress.update(rows, total, 'flights');
   };
 }
 
@@ -36,7 +38,7 @@ function tell(stand: Stand, total: number): (counts: Replay['counts']) => void {
 export async function serve(stand: Stand & { flights: FlightData }): Promise<{ facts: Facts }> {
   const total = await stand.flights.count('may');
   stand.replay.load(stand.flights.replay('may', 'date'), {
-    rowsPerRequest: 1,
+    rowsPerRequest: Math.ceil(total / REQUESTS),
     pace: 'overlapping',
   });
   await stand.replay.moveTo(day(FIRST_LOOK_DAY), tell(stand, total));
