@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import { testDataFolder } from '@flywheel/runtime/testing';
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const folder = await testDataFolder(); // of all tests
 afterAll(() => folder[Symbol.dispose]());
+const addresses = join(folder.path, 'addresses.json');
 const npm = ['npm', 'run', '--silent', 'lap', '--'] as const;
 const node = [process.execPath, '--import', 'tsx', 'apps/flywheel/src/main.ts', 'lap'] as const;
 
@@ -21,6 +22,7 @@ class RunningLap implements AsyncDisposable {
   #said = '';
 
   constructor([command, ...words]: readonly [string, ...string[]]) {
+    rmSync(addresses, { force: true });
     this.#lap = spawn(command, [...words, '--rows', '20000'], {
       cwd: repository,
       detached: true,
@@ -65,6 +67,10 @@ async function platformStarts(): Promise<void> {
   });
 }
 
+async function platformReady(): Promise<void> {
+  await eventually(() => expect(existsSync(addresses)).toBe(true), { withinMs: 120_000 });
+}
+
 /** Nobody holds the data folder any longer. */
 async function platformStopped(): Promise<void> {
   await eventually(async () => (await lockDataFolder(folder.path))[Symbol.dispose](), {
@@ -76,7 +82,7 @@ async function platformStopped(): Promise<void> {
 describe('a lap', () => {
   it('that npm was told to end stops its platform, and fails', async () => {
     await using lap = new RunningLap(npm);
-    await lap.says('1 ingest                 ok');
+    await platformReady();
 
     lap.signal('SIGTERM');
 
@@ -87,7 +93,7 @@ describe('a lap', () => {
 
   it('that is interrupted at a terminal stops its platform, and fails', async () => {
     await using lap = new RunningLap(npm);
-    await lap.says('1 ingest                 ok');
+    await platformReady();
 
     lap.signalGroup('SIGINT');
 
@@ -108,7 +114,7 @@ describe('a lap', () => {
 
   it('that is killed leaves no platform: it stops by itself', async () => {
     await using lap = new RunningLap(node);
-    await lap.says('1 ingest                 ok');
+    await platformReady();
 
     lap.signal('SIGKILL');
 
