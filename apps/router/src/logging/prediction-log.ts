@@ -102,7 +102,7 @@ export class PredictionLog {
 
   /** Waits until everything accepted is in the log, at most so long; the rest stays on disk for the next start. */
   async flush(withinMs: number): Promise<void> {
-    await Promise.race([this.#publishing, delay(withinMs)]);
+    await Promise.race([this.#publishing, delay(withinMs, undefined, { ref: false })]);
   }
 
   #endTurn(): void {
