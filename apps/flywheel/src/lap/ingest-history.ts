@@ -77,7 +77,7 @@ export async function ingestHistory(
     dataset.records === total,
     `the catalog counts ${dataset.records} records where ${total} were sent`,
   );
-  await waitUntil(
+  const { columns } = await waitUntil(
     'the preview of the dataset', // it shows what is in the lake
     () =>
       client.call(ingestion.previewDataset, {
@@ -90,7 +90,7 @@ export async function ingestHistory(
     facts: {
       records: dataset.records,
       batches: acknowledged.size,
-      columns: dataset.columns.length,
+      columns: columns.length,
       origins: flights.origins,
     },
     acknowledged,
