@@ -72,7 +72,11 @@ export async function ingestHistory(
       tags: ['flights', 'public-domain'],
     },
   });
-  const dataset = await client.call(ingestion.getDataset, { params: { dataset: names.dataset } });
+  const dataset = await waitUntil(
+    'the records to be counted',
+    () => client.call(ingestion.getDataset, { params: { dataset: names.dataset } }),
+    () => true,
+  );
   ensure(
     dataset.records === total,
     `the catalog counts ${dataset.records} records where ${total} were sent`,

@@ -15,7 +15,7 @@ type Parts = {
   localFile: (key: string) => Promise<string>;
 };
 
-const COUNTED_WITHIN_MS = 5000;
+const COUNTED_WITHIN_MS = 20_000;
 const PINNED_WITHIN_MS = 300_000;
 
 /** The catalog: list, get, describe, preview, snapshots. */
@@ -28,7 +28,8 @@ export function datasetRoutes(http: ServiceContext<unknown>['http'], parts: Part
   }));
 
   http.operation(ingestion.getDataset, async ({ params }) => {
-    await lake.waitFor(topic, await bus.endOffsets(topic), COUNTED_WITHIN_MS);
+    if (!(await lake.waitFor(topic, await bus.endOffsets(topic), COUNTED_WITHIN_MS)))
+      throw new AppError('unavailable', 'the records are still being counted');
     return catalog.get(params.dataset);
   });
 
