@@ -1,3 +1,4 @@
+import { eventually } from '@flywheel/core/testing';
 import { oip, router } from '@flywheel/contracts';
 import type { Flight, LapPlatform } from '@flywheel/flywheel/testing';
 
@@ -14,10 +15,13 @@ export class Traffic {
   readonly callers = CALLERS;
   readonly #endpoint: string;
   readonly #flights: Iterator<Flight, undefined>;
+  readonly #patienceMs: number;
 
-  constructor(endpoint: string, flights: readonly Flight[]) {
+  /** A patient caller asks again when a service is away. */
+  constructor(endpoint: string, flights: readonly Flight[], options: { patienceMs?: number } = {}) {
     this.#endpoint = endpoint;
     this.#flights = flights.values();
+    this.#patienceMs = options.patienceMs ?? 0;
   }
 
   /** Goes on until so much feedback was acknowledged; who sees it first calls `atGoal` while the others are under way. */
@@ -55,7 +59,7 @@ export class Traffic {
       ...{ name, datatype: 'BYTES', shape: [1], data: [text] },
     });
     const answer = oip.infer.reply.parse(
-      await post(`${platform.urlOf('router')}/v2/models/${this.#endpoint}/infer`, {
+      await this.#post(`${platform.urlOf('router')}/v2/models/${this.#endpoint}/infer`, {
         inputs: [
           bytes('origin', flight.origin),
           bytes('destination', flight.destination),
@@ -71,7 +75,7 @@ export class Traffic {
   }
 
   async #report(platform: LapPlatform, predictions: readonly string[]): Promise<void> {
-    await post(`${platform.urlOf('router')}${router.sendFeedback.path}`, {
+    await this.#post(`${platform.urlOf('router')}${router.sendFeedback.path}`, {
       items: predictions.map((prediction) => {
         const { delay, knownAtMs } = this.answered.get(prediction)!;
         return {
@@ -83,6 +87,10 @@ export class Traffic {
       }),
     });
     for (const prediction of predictions) this.acknowledged.add(prediction);
+  }
+
+  #post(url: string, body: object): Promise<unknown> {
+    return eventually(() => post(url, body), { withinMs: this.#patienceMs, everyMs: 200 });
   }
 }
 
