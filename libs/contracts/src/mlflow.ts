@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineOperation } from './operation.ts';
 
 /**
- * The calls of MLflow's REST API that services make of one another, as any MLflow client would. The tracking and
+ * The calls of MLflow's REST API that services make of one another, like other MLflow clients. The tracking and
  * registry services serve the whole API as routes of their own; here stands only what we call.
  */
 const keyValue = z.object({ key: z.string(), value: z.string() });

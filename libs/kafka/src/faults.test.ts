@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '@flywheel/core';
+import { type Logger, silentLogger } from '@flywheel/core';
 import { eventually, temporaryFolder } from '@flywheel/core/testing';
 import { openBus } from './bus.ts';
 import type { BusOptions } from './bus-types.ts';
@@ -12,6 +11,8 @@ import {
 } from './testing/brokers.contract.ts';
 import { aContract, aTopic } from './testing/contracts.ts';
 import { recordingMetrics } from './testing/recording-metrics.ts';
+
+const consumerLost = 'a consumer lost its broker and starts again';
 
 const open = (brokers: string[], options: Partial<BusOptions> = {}) =>
   openBus({ brokers, service: 'router', log: silentLogger, ...options });
@@ -39,7 +40,13 @@ describe('a broker that is killed', () => {
     let broker: BrokerProcess = await startAgain();
     const contract = aContract();
     await using publisher = await open([`127.0.0.1:${port}`]);
-    await using receiver = await open([`127.0.0.1:${port}`], { service: 'receiver' });
+    const warnings: string[] = [];
+    const log: Logger = {
+      ...silentLogger,
+      child: () => log,
+      warn: (_details: unknown, message?: string) => void warnings.push(message ?? ''),
+    };
+    await using receiver = await open([`127.0.0.1:${port}`], { service: 'receiver', log });
     const received = new Map<string, number>();
     receiver.subscribe(contract, ({ data, partition, offset }) => {
       received.set(`${partition}/${offset}`, data.n);
@@ -66,7 +73,8 @@ describe('a broker that is killed', () => {
       await eventually(() => expect(acked.size).toBeGreaterThan(before + 50));
       process.kill(broker.pid, 'SIGKILL');
       await broker.exited;
-      await delay(100 * round);
+      // Once it is back before anybody has missed it, once after the consumer has given it up.
+      if (round === 1) await eventually(() => expect(warnings).toContain(consumerLost));
       broker = await startAgain();
     }
     const before = acked.size;

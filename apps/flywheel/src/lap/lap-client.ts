@@ -8,7 +8,7 @@ import type { LapPlatform } from '../platform/open-platform.ts';
 
 const INGEST_WITHIN_MS = 900_000;
 
-/** Calls the platform as any client would: by address. An error tells which service and which request it was. */
+/** Calls the platform like every client: by address. An error tells which service and which request it was. */
 export class LapClient {
   readonly #platform: LapPlatform;
   readonly #http: HttpClient;

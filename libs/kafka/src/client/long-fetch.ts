@@ -23,7 +23,7 @@ export type FetchingGroup = {
   isJoining?: boolean;
   assigned(): readonly object[];
   paused(): readonly object[];
-  fetch(nodeId: string): Promise<readonly object[]>;
+  fetch: (this: FetchingGroup, nodeId: string) => Promise<readonly object[]>;
   heartbeat(options: { interval: number }): Promise<void>;
 };
 
@@ -37,10 +37,8 @@ type ConnectionPool = {
  * here heartbeats go on, a rebalance ends the wait, and so does leaving.
  */
 export function addLongFetches({ prototype }: { prototype: FetchingGroup }): void {
-  // It is called with the group it belongs to.
-  // eslint-disable-next-line @typescript-eslint/unbound-method
-  const fetch = prototype.fetch;
-  prototype.fetch = async function (this: FetchingGroup, nodeId) {
+  const { fetch } = prototype;
+  prototype.fetch = async function (nodeId) {
     const hooks = this.assigners.find(({ fetching }) => fetching)?.fetching;
     if (!hooks) return fetch.call(this, nodeId);
     const { heartbeatMs, leaving } = hooks;

@@ -188,16 +188,14 @@ type Connection = {
   bytesBuffered: number;
   bytesNeeded: number;
   isConnected(): boolean;
-  connect(): Promise<boolean>;
+  connect: (this: Connection) => Promise<boolean>;
 };
 
 const sizeBytes = 4;
 
 function forgetHalfAnswers({ prototype }: { prototype: Connection }): void {
-  // It is called with the connection it belongs to.
-  // eslint-disable-next-line @typescript-eslint/unbound-method
-  const connect = prototype.connect;
-  prototype.connect = function (this: Connection) {
+  const { connect } = prototype;
+  prototype.connect = function () {
     if (!this.isConnected())
       Object.assign(this, { chunks: [], bytesBuffered: 0, bytesNeeded: sizeBytes });
     return connect.call(this);
@@ -207,28 +205,27 @@ function forgetHalfAnswers({ prototype }: { prototype: Connection }): void {
 type ConsumerGroup = FetchingGroup & {
   readonly assigners: readonly GroupHooks[];
   offsetManager: { nextOffset(topic: string, partition: number): { toString(): string } };
-  joinAndSync(): Promise<void>;
-  recoverFromOffsetOutOfRange(place: { topic: string; partition: number }): Promise<void>;
+  joinAndSync: (this: ConsumerGroup) => Promise<void>;
+  recoverFromOffsetOutOfRange: (
+    this: ConsumerGroup,
+    place: { topic: string; partition: number },
+  ) => Promise<void>;
 };
 
 function addGroupHooks({ prototype }: { prototype: ConsumerGroup }): void {
-  // Both are called with the group they belong to.
-  /* eslint-disable @typescript-eslint/unbound-method */
-  const join = prototype.joinAndSync;
-  const recover = prototype.recoverFromOffsetOutOfRange;
-  /* eslint-enable @typescript-eslint/unbound-method */
-  prototype.joinAndSync = async function (this: ConsumerGroup) {
+  const { joinAndSync, recoverFromOffsetOutOfRange } = prototype;
+  prototype.joinAndSync = async function () {
     this.isJoining = true;
     try {
       for (const { beforeJoin } of this.assigners) await beforeJoin?.();
-      await join.call(this);
+      await joinAndSync.call(this);
     } finally {
       this.isJoining = false;
     }
   };
-  prototype.recoverFromOffsetOutOfRange = async function (this: ConsumerGroup, place) {
+  prototype.recoverFromOffsetOutOfRange = async function (place) {
     const offset = BigInt(this.offsetManager.nextOffset(place.topic, place.partition).toString());
     for (const { outOfRange } of this.assigners) outOfRange?.(place.topic, place.partition, offset);
-    return recover.call(this, place);
+    return recoverFromOffsetOutOfRange.call(this, place);
   };
 }
