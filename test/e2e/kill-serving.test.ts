@@ -11,7 +11,6 @@ import {
   checkRegistration,
   chooseNames,
   ingestHistory,
-  openPlatform,
   stage,
   trainRelease,
   waitForRevision,
@@ -21,6 +20,7 @@ import type { Flight, LapNames, LapPlatform } from '@flywheel/flywheel/testing';
 import { createHttpClient } from '@flywheel/http';
 import { openBus } from '@flywheel/kafka';
 import { openAnalytics, openFileObjectStore } from '@flywheel/storage';
+import { openEmbedded } from './open-embedded.ts';
 import { Traffic } from './traffic.ts';
 import { windowFeatures } from './window-features.ts';
 
@@ -41,18 +41,7 @@ let shadow: string;
 let answeredBefore: ReadonlySet<string>;
 
 async function open(): Promise<void> {
-  platform = await openPlatform({
-    environment: {
-      ...process.env,
-      FLYWHEEL_DATA: data,
-      FLYWHEEL_HTTP_PORT: '0',
-      FLYWHEEL_KAFKA_PORT: '0',
-      FLYWHEEL_SQL_PORT: '0',
-    },
-    kind: 'embedded',
-    fresh: false,
-    report: () => undefined,
-  });
+  platform = await openEmbedded(data);
   client = new LapClient(platform, http);
 }
 
@@ -190,10 +179,9 @@ describe('SIGKILL of the all-in-one and its servers in the middle of serving', (
       labelled: traffic.acknowledged.size,
       pending: logged.length - traffic.acknowledged.size,
       early: 0,
+      duplicates: reported.length - traffic.acknowledged.size,
       shadows: { [shadow]: logged.length },
     });
-    // A batch that was under way at the kill comes again, and what it repeats is counted.
-    expect(counts.duplicates).toBeGreaterThanOrEqual(reported.length - traffic.acknowledged.size);
   });
 
   it('closes the books of the shadow', async () => {

@@ -1,12 +1,12 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '@flywheel/core';
 import { temporaryFolder } from '@flywheel/core/testing';
 import { ingestion, topics } from '@flywheel/contracts';
-import { LapClient, openPlatform } from '@flywheel/flywheel/testing';
+import { LapClient } from '@flywheel/flywheel/testing';
 import type { LapPlatform } from '@flywheel/flywheel/testing';
 import { createHttpClient } from '@flywheel/http';
 import { openBus } from '@flywheel/kafka';
+import { openEmbedded } from './open-embedded.ts';
 
 const BATCH = 500;
 const KILL_AFTER = 20_000;
@@ -20,21 +20,6 @@ afterAll(async () => {
   await http[Symbol.asyncDispose]();
   folder[Symbol.dispose]();
 });
-
-/** The all-in-one on a folder of its own; a port of 0 is any free one. */
-const open = (name: string) =>
-  openPlatform({
-    environment: {
-      ...process.env,
-      FLYWHEEL_DATA: join(folder.path, name),
-      FLYWHEEL_HTTP_PORT: '0',
-      FLYWHEEL_KAFKA_PORT: '0',
-      FLYWHEEL_SQL_PORT: '0',
-    },
-    kind: 'embedded',
-    fresh: false,
-    report: () => undefined,
-  });
 
 /** Sends batches, kills the platform in between and goes on until it is gone; gives how many records were acknowledged. */
 async function sendUntilKilled(platform: LapPlatform, dataset: string): Promise<number> {
@@ -64,10 +49,10 @@ async function sendUntilKilled(platform: LapPlatform, dataset: string): Promise<
 
 describe('SIGKILL of the all-in-one in the middle of ingest', () => {
   it('loses no acknowledged record and counts none twice', async () => {
-    const first = await open('ingest');
+    const first = await openEmbedded(folder.path);
     const acknowledged = await sendUntilKilled(first, 'killed');
 
-    await using second = await open('ingest');
+    await using second = await openEmbedded(folder.path);
     const client = new LapClient(second, http);
     const { records } = await client.call(ingestion.getDataset, { params: { dataset: 'killed' } });
     const snapshot = await client.call(

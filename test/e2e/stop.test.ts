@@ -80,25 +80,25 @@ async function platformStopped(): Promise<void> {
 }
 
 describe('a lap', () => {
-  it('that npm was told to end stops its platform, and fails', async () => {
+  it.each([
+    {
+      how: 'npm was told to end',
+      stop: (lap: RunningLap) => lap.signal('SIGTERM'),
+      says: 'The lap was stopped',
+    },
+    {
+      how: 'is interrupted at a terminal',
+      stop: (lap: RunningLap) => lap.signalGroup('SIGINT'),
+      says: 'The lap was stopped (SIGINT).',
+    },
+  ])('that $how stops its platform, and fails', async ({ stop, says }) => {
     await using lap = new RunningLap(npm);
     await platformReady();
 
-    lap.signal('SIGTERM');
+    stop(lap);
 
     expect(await lap.ended).not.toMatchObject({ code: 0 });
-    await lap.says('The lap was stopped');
-    await platformStopped();
-  });
-
-  it('that is interrupted at a terminal stops its platform, and fails', async () => {
-    await using lap = new RunningLap(npm);
-    await platformReady();
-
-    lap.signalGroup('SIGINT');
-
-    expect(await lap.ended).not.toMatchObject({ code: 0 });
-    await lap.says('The lap was stopped (SIGINT).');
+    await lap.says(says);
     await platformStopped();
   });
 

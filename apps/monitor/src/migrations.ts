@@ -80,4 +80,15 @@ export const migrations: readonly Migration[] = [
       -- The revision that the newest one replaced; null where it is the first.
       alter table cases add column replaced_revision int;`,
   },
+  {
+    name: '0004-create-feedback-read',
+    sql: `
+      -- How far feedback is counted, so that what is delivered again is not counted again.
+      create table feedback_read (
+        endpoint text not null,
+        partition int not null,
+        next_offset bigint not null,
+        primary key (endpoint, partition)
+      );`,
+  },
 ];

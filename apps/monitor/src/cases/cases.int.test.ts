@@ -32,12 +32,16 @@ it('predictions and their feedback, arriving together in any order, never wait f
 
   for (let round = 0; round < ROUNDS; round++) {
     const predictions = ids.map((id) => aPrediction('e', `${round}/${id}`));
-    const feedback = ids.map((id) => feedbackFor('e', `${round}/${id}`));
+    const feedback = (partition: number) =>
+      ids.map((id, place) => ({
+        ...{ data: feedbackFor('e', `${round}/${id}`), partition },
+        offset: BigInt(round * ROWS + place),
+      }));
     await Promise.all([
       cases.addPredictions('e', ['f', 'g'], predictions),
-      cases.addFeedback(feedback.toReversed()),
+      cases.addFeedback(feedback(0).toReversed()),
       cases.addPredictions('e', ['f', 'g'], predictions.toReversed()),
-      cases.addFeedback(feedback),
+      cases.addFeedback(feedback(1)),
     ]);
   }
 

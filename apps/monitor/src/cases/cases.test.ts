@@ -29,13 +29,18 @@ const anEndpoint = () => `e${++endpoints}`;
 const take = (endpoint: string, ...predictions: router.Prediction[]) =>
   cases.addPredictions(endpoint, ['f', 'g'], predictions);
 
+let offset = 0n;
+const received = (...feedback: router.Feedback[]) =>
+  feedback.map((data) => ({ data, partition: 0, offset: offset++ }));
+const report = (...feedback: router.Feedback[]) => cases.addFeedback(received(...feedback));
+
 describe('a prediction and its feedback', () => {
   it('are an outcome once both are there, whichever comes first', async () => {
     const [first, second] = [anEndpoint(), anEndpoint()];
 
     expect(await take(first, aPrediction(first, 'p'))).toEqual([]);
-    const joined = await cases.addFeedback([feedbackFor(first, 'p')]);
-    expect(await cases.addFeedback([feedbackFor(second, 'p')])).toEqual([]);
+    const joined = await report(feedbackFor(first, 'p'));
+    expect(await report(feedbackFor(second, 'p'))).toEqual([]);
     const joinedLate = await take(second, aPrediction(second, 'p'));
 
     expect(joined).toEqual([
@@ -58,14 +63,14 @@ describe('a prediction and its feedback', () => {
 
   it('are told again when either is delivered again, for the first telling may have been lost', async () => {
     const endpoint = anEndpoint();
-    await cases.addFeedback([feedbackFor(endpoint, 'p')]);
+    await report(feedbackFor(endpoint, 'p'));
     const told = await take(endpoint, aPrediction(endpoint, 'p'));
     const counts = await cases.counts(endpoint);
 
     expect(await take(endpoint, aPrediction(endpoint, 'p'), aPrediction(endpoint, 'q'))).toEqual(
       told,
     );
-    expect(await cases.addFeedback([feedbackFor(endpoint, 'p')])).toEqual(told);
+    expect(await report(feedbackFor(endpoint, 'p'))).toEqual(told);
 
     expect(await cases.counts(endpoint)).toEqual({
       ...{ ...counts, predictions: 2, pending: 1, duplicates: 1 },
@@ -83,9 +88,10 @@ describe('a prediction and its feedback', () => {
       [0, 2],
     ])
       labels.push(
-        (await cases.addFeedback([feedbackFor(endpoint, 'p', { label, revision })])).map(
-          (outcome) => [outcome.label, outcome.revision],
-        )[0],
+        (await report(feedbackFor(endpoint, 'p', { label, revision }))).map((outcome) => [
+          outcome.label,
+          outcome.revision,
+        ])[0],
       );
 
     expect(labels).toEqual([
@@ -103,7 +109,7 @@ describe('a prediction and its feedback', () => {
 
     await take(endpoint, first!, again!);
     await take(endpoint, again!);
-    const [outcome] = await cases.addFeedback([feedbackFor(endpoint, 'p')]);
+    const [outcome] = await report(feedbackFor(endpoint, 'p'));
 
     expect(outcome?.score).toBe(0.25);
     expect(await cases.counts(endpoint)).toMatchObject({ predictions: 1, labelled: 1 });
@@ -120,7 +126,7 @@ describe('a prediction and its feedback', () => {
   it('wait for one another without end', async () => {
     const endpoint = anEndpoint();
 
-    await cases.addFeedback([feedbackFor(endpoint, 'p'), feedbackFor(endpoint, 'q')]);
+    await report(feedbackFor(endpoint, 'p'), feedbackFor(endpoint, 'q'));
 
     expect(await cases.counts(endpoint)).toMatchObject({ predictions: 0, labelled: 0, early: 2 });
   });
@@ -153,8 +159,8 @@ describe('counts', () => {
             if (isPrediction(batch[0]!))
               await take(endpoint, ...batch.map(({ id }) => aPrediction(endpoint, `p${id}`)));
             else
-              await cases.addFeedback(
-                batch.map(({ id, revision }) => feedbackFor(endpoint, `p${id}`, { revision })),
+              await report(
+                ...batch.map(({ id, revision }) => feedbackFor(endpoint, `p${id}`, { revision })),
               );
             start = end;
           }
@@ -176,6 +182,22 @@ describe('counts', () => {
       ),
       { numRuns: 40 },
     );
+  });
+});
+
+describe('feedback that is delivered again', () => {
+  it('gives its outcomes again and is counted once, in whatever pieces it comes', async () => {
+    const endpoint = anEndpoint();
+    await take(endpoint, ...['p', 'q', 'r'].map((id) => aPrediction(endpoint, id)));
+    const events = received(...['p', 'q', 'p', 'r'].map((id) => feedbackFor(endpoint, id)));
+
+    await cases.addFeedback(events.slice(0, 3));
+    const again = await cases.addFeedback(events);
+
+    expect(again.map(({ prediction }) => prediction).sort()).toEqual(
+      ['p', 'q', 'r'].map((id) => `${endpoint}/${id}`),
+    );
+    expect(await cases.counts(endpoint)).toMatchObject({ labelled: 3, duplicates: 1 });
   });
 });
 

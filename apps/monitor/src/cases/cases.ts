@@ -1,4 +1,5 @@
 import type { monitor, router } from '@flywheel/contracts';
+import type { ReceivedEvent } from '@flywheel/kafka';
 import type { Sql } from '@flywheel/storage';
 
 type JoinedRow = {
@@ -15,6 +16,11 @@ type JoinedRow = {
   known_ms: string;
   reported: string;
 };
+
+export type ReceivedFeedback = Pick<
+  ReceivedEvent<router.Feedback>,
+  'data' | 'partition' | 'offset'
+>;
 
 const JOINED = `prediction, endpoint, at_ms::text, variant, model, version, score, record, label, revision, known_ms::text, reported`;
 
@@ -81,16 +87,18 @@ export class Cases {
   }
 
   /**
-   * Takes feedback of one endpoint; a higher revision replaces the lower. Gives the outcomes of the batch that are
-   * joined. Items that changed nothing, taken one after the other, are counted as duplicates.
+   * Takes feedback of one endpoint from one partition; a higher revision replaces the lower. Gives the outcomes of the
+   * batch that are joined. Items that changed nothing, taken one after the other, are counted as duplicates; the same
+   * item delivered again is none.
    */
-  async addFeedback(items: readonly router.Feedback[]): Promise<monitor.Outcome[]> {
-    const [first] = items;
+  async addFeedback(events: readonly ReceivedFeedback[]): Promise<monitor.Outcome[]> {
+    const [first] = events;
     if (!first) return [];
+    const items = events.map(({ data }) => data);
     const joined = await this.#sql.query<JoinedRow>(
       `with item as (
-         select * from unnest($2::text[], $3::float8[], $4::int[], $5::bigint[], $6::text[])
-           with ordinality as item(prediction, label, revision, known_ms, reported, place)
+         select * from unnest($2::text[], $3::float8[], $4::int[], $5::bigint[], $6::text[], $7::bigint[])
+           as item(prediction, label, revision, known_ms, reported, place)
        ), newest as (
          select distinct on (prediction) * from item order by prediction, revision desc, place
        ), changed as (
@@ -100,12 +108,18 @@ export class Cases {
            known_ms = excluded.known_ms, reported = excluded.reported
          where cases.revision is null or cases.revision < excluded.revision
          returning *
+       ), read as (
+         select coalesce(max(next_offset), 0) as until from feedback_read where endpoint = $1 and partition = $8
+       ), moved as (
+         insert into feedback_read (endpoint, partition, next_offset) select $1, $8, max(place) + 1 from item
+         on conflict (endpoint, partition) do update set next_offset = greatest(feedback_read.next_offset, excluded.next_offset)
        ), told as (
-         select prediction, revision, max(revision) over (partition by prediction order by place rows between unbounded preceding and 1 preceding) as earlier
+         select prediction, revision, place, max(revision) over (partition by prediction order by place rows between unbounded preceding and 1 preceding) as earlier
          from item
        ), repeated as (
          select count(*) as items from told left join changed using (prediction)
-         where changed.prediction is null or told.revision <= greatest(told.earlier, changed.replaced_revision)
+         where place >= (select until from read)
+           and (changed.prediction is null or told.revision <= greatest(told.earlier, changed.replaced_revision))
        ), counted as (
          insert into join_counts (endpoint, labelled, early, duplicates)
          select $1, count(*) filter (where replaced_revision is null and at_ms is not null),
@@ -119,12 +133,14 @@ export class Cases {
        select ${JOINED} from cases where prediction = any($2) and at_ms is not null and label is not null
          and prediction not in (select prediction from changed)`,
       [
-        first.endpoint,
+        first.data.endpoint,
         items.map((item) => item.prediction),
         items.map((item) => item.label),
         items.map((item) => item.revision),
         items.map((item) => Date.parse(item.knownAt)),
         items.map((item) => JSON.stringify(item.values)),
+        events.map(({ offset }) => offset),
+        first.partition,
       ],
     );
     return joined.map(outcomeOf);

@@ -30,7 +30,7 @@ export function onPredictionsLogged(parts: Parts) {
 export function onFeedbackReceived(parts: Parts) {
   return async (events: Events<typeof router.feedbackReceived>): Promise<void> => {
     for (const [endpoint, group] of byEndpoint(events, (event) => event.data.endpoint)) {
-      await publish(parts, await parts.cases.addFeedback(group.map((event) => event.data)));
+      await publish(parts, await parts.cases.addFeedback(group));
       parts.metrics.labels.add(group.length, { endpoint });
     }
   };
