@@ -57,12 +57,12 @@ export const ingestion = defineService({
     });
     bus.subscribeBatch(
       router.predictionsLogged,
-      archivePredictions(lake),
+      archivePredictions({ lake, catalog }),
       resume(topics.inferencePredictions.name),
     );
     bus.subscribeBatch(
       monitor.outcomesJoined,
-      archiveOutcomes(lake),
+      archiveOutcomes({ lake, catalog }),
       resume(topics.inferenceOutcomes.name),
     );
     spawn(

@@ -92,13 +92,6 @@ export class Catalog {
   /** The lake moved on: says so for every dataset that got files. */
   async lakeMoved(datasets: ReadonlySet<string>): Promise<void> {
     for (const name of datasets) {
-      await this.ensure(name, {
-        owner: name.endsWith('.predictions')
-          ? 'router'
-          : name.endsWith('.outcomes')
-            ? 'monitor'
-            : '',
-      });
       await this.#parts.sql.transaction(async (tx) => {
         await tx.query('update datasets set updated_at = now() where name = $1', [name]);
         await this.#parts.outbox.add(

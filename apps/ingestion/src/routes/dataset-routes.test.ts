@@ -3,7 +3,11 @@ import { createHttpServer } from '@flywheel/http';
 import { expect, it } from 'vitest';
 import { datasetRoutes } from './dataset-routes.ts';
 
-it('a dataset is not described with a count that lacks records the log has acknowledged', async () => {
+it.each([
+  ['flights', ['ingest.records']],
+  ['delay.predictions', ['ingest.records', 'inference.predictions']],
+  ['delay.outcomes', ['ingest.records', 'inference.outcomes']],
+])('%s is not described with a count that lacks what the log has', async (dataset, read) => {
   await using http = createHttpServer({ log: silentLogger });
   const ends = new Map([[0, 5n]]);
   const asked: unknown[] = [];
@@ -12,13 +16,13 @@ it('a dataset is not described with a count that lacks records the log has ackno
     lake: {
       waitFor: (...given: unknown[]) => {
         asked.push(given.slice(0, 2));
-        return Promise.resolve(false);
+        return Promise.resolve(asked.length < read.length);
       },
     },
   } as never);
 
-  const reply = await http.inject({ method: 'GET', url: '/api/ingestion/datasets/flights' });
+  const reply = await http.inject({ method: 'GET', url: `/api/ingestion/datasets/${dataset}` });
 
   expect(reply.status).toBe(503);
-  expect(asked).toEqual([['ingest.records', ends]]);
+  expect(asked).toEqual(read.map((topic) => [topic, ends]));
 });

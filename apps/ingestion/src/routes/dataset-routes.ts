@@ -1,10 +1,11 @@
 import { AppError } from '@flywheel/core';
-import { ingestion, topics } from '@flywheel/contracts';
+import { ingestion } from '@flywheel/contracts';
 import type { Bus } from '@flywheel/kafka';
 import type { ServiceContext } from '@flywheel/runtime';
 import { sqlName, sqlText } from '@flywheel/storage';
 import type { Analytics } from '@flywheel/storage';
 import type { Catalog } from '../catalog/catalog.ts';
+import { topicsOf } from '../handlers/archive-inference.ts';
 import type { LakeWriter } from '../lake/lake-writer.ts';
 
 type Parts = {
@@ -21,15 +22,19 @@ const PINNED_WITHIN_MS = 300_000;
 /** The catalog: list, get, describe, preview, snapshots. */
 export function datasetRoutes(http: ServiceContext<unknown>['http'], parts: Parts): void {
   const { bus, catalog, lake, openAnalytics, localFile } = parts;
-  const topic = topics.ingestRecords.name;
+  /** Waits until the lake has read what the log holds of a dataset. */
+  const read = async (dataset: string, withinMs: number) => {
+    for (const topic of topicsOf(dataset))
+      if (!(await lake.waitFor(topic, await bus.endOffsets(topic), withinMs)))
+        throw new AppError('unavailable', 'the records of the log are still being read');
+  };
 
   http.operation(ingestion.listDatasets, async ({ query }) => ({
     datasets: await catalog.list(query.search),
   }));
 
   http.operation(ingestion.getDataset, async ({ params }) => {
-    if (!(await lake.waitFor(topic, await bus.endOffsets(topic), COUNTED_WITHIN_MS)))
-      throw new AppError('unavailable', 'the records are still being counted');
+    await read(params.dataset, COUNTED_WITHIN_MS);
     return catalog.get(params.dataset);
   });
 
@@ -38,6 +43,7 @@ export function datasetRoutes(http: ServiceContext<unknown>['http'], parts: Part
   );
 
   http.operation(ingestion.previewDataset, async ({ params, query }) => {
+    await read(params.dataset, COUNTED_WITHIN_MS);
     const dataset = await catalog.get(params.dataset);
     if (lake.hasBuffered) await lake.flush();
     const files = catalog.filesOf(params.dataset).slice(-3);
@@ -52,9 +58,7 @@ export function datasetRoutes(http: ServiceContext<unknown>['http'], parts: Part
   });
 
   http.operation(ingestion.createSnapshot, async ({ params }) => {
-    await catalog.get(params.dataset);
-    if (!(await lake.waitFor(topic, await bus.endOffsets(topic), PINNED_WITHIN_MS)))
-      throw new AppError('unavailable', 'the lake has not caught up with the log yet');
+    await read(params.dataset, PINNED_WITHIN_MS);
     await lake.flush();
     return catalog.createSnapshot(params.dataset);
   });
