@@ -4,7 +4,6 @@ import { defineService } from '@flywheel/runtime';
 import { config } from './config.ts';
 import { DeploymentStore } from './deployments/deployment-store.ts';
 import { Promotions } from './deployments/promotions.ts';
-import { caughtUp } from './handlers/caught-up.ts';
 import { migrations } from './migrations.ts';
 import { mlflowRoutes } from './mlflow/mlflow-routes.ts';
 import { ModelStore } from './models/model-store.ts';
@@ -27,8 +26,8 @@ export const registry = defineService({
       models,
       deployments,
       promotions,
-      caughtUp: () =>
-        caughtUp(bus, topics.monitorReports.name, context.config.REGISTRY_REPORT_WAIT_MS),
+      reportsRead: () =>
+        bus.caughtUp(topics.monitorReports.name, context.config.REGISTRY_REPORT_WAIT_MS),
     });
     mlflowRoutes(context, models);
   },

@@ -138,6 +138,11 @@ export type Bus = AsyncDisposable & {
   endOffsets(topic: string): Promise<Map<number, bigint>>;
   /** How far own subscriptions are. */
   positions(): Position[];
+  /**
+   * Waits until the own subscriptions have handled what a topic held when the call was made; false when that takes
+   * longer than `withinMs`.
+   */
+  caughtUp(topic: string, withinMs: number): Promise<boolean>;
   /** Resolves when one of the own positions moves, or after `withinMs`: for whoever waits until something was read. */
   moved(withinMs: number): Promise<void>;
   /** Makes the topics that are missing; those that exist stay as they are. Several processes may do it at once. */

@@ -628,6 +628,24 @@ export function describeBus(name: string, brokersOf: () => Promise<readonly stri
       await eventually(() => expect(receiver.positions()[0]?.lag).toBe(0n));
     });
 
+    it('a service knows when it has caught up with a topic, and when it has not', async () => {
+      const contract = aContract({ topic: aTopic({ partitions: 2 }) });
+      await using bus = await open();
+      await using receiver = await subscribing();
+      let release!: () => void;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      receiver.subscribe(contract, () => released);
+      await receiver.start();
+      expect(await receiver.caughtUp(contract.topic.name, 30_000)).toBe(true);
+      await bus.publish(contract, { key: 'k', n: 1 });
+
+      expect(await receiver.caughtUp(contract.topic.name, 50)).toBe(false);
+      const waited = receiver.caughtUp(contract.topic.name, 30_000);
+      release();
+
+      expect(await waited).toBe(true);
+    });
+
     it('whoever waits for a position is told when it moves, or when the time is up', async () => {
       const contract = aContract({ topic: aTopic({ partitions: 1 }) });
       await using bus = await open();

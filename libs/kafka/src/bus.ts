@@ -323,6 +323,24 @@ class KafkaBus implements Bus {
     return [...this.#groups.values(), ...this.#watches].flatMap((consumer) => consumer.positions());
   }
 
+  async caughtUp(topic: string, withinMs: number): Promise<boolean> {
+    const deadlineMs = performance.now() + withinMs;
+    const ends = await this.endOffsets(topic);
+    const isThere = () => {
+      const read = new Map(
+        this.positions().flatMap((one) =>
+          one.topic === topic ? [[one.partition, one.position] as const] : [],
+        ),
+      );
+      return [...ends].every(([partition, end]) => (read.get(partition) ?? 0n) >= end);
+    };
+    while (!isThere()) {
+      if (performance.now() >= deadlineMs) return false;
+      await this.moved(deadlineMs - performance.now());
+    }
+    return true;
+  }
+
   moved(withinMs: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {

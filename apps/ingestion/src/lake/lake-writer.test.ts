@@ -182,16 +182,6 @@ describe('the lake', () => {
     expect(await idsInTheLake()).toEqual(['b/0', 'b/1', 'b/2']);
   });
 
-  it('waits for what has not been read, and not longer than it is told', async () => {
-    const { lake } = await openLake();
-    lake.resumeAt(TOPIC, 0);
-
-    expect(await lake.waitFor(TOPIC, new Map([[0, 3n]]), 10)).toBe(false);
-    const waited = lake.waitFor(TOPIC, new Map([[0, 3n]]), 60_000);
-    await lake.take(TOPIC, 0, log.slice(0, 3), { from: 0n, to: 3n });
-    expect(await waited).toBe(true);
-  });
-
   it('waits for an object store and a catalog that are away, and has every record once', async () => {
     const away = (times: number) => {
       let left = times;

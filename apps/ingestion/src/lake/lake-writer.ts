@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, Logger } from '@flywheel/core';
 import { topics } from '@flywheel/contracts';
 import type { Analytics, ObjectStore } from '@flywheel/storage';
@@ -44,8 +43,6 @@ export class LakeWriter {
   /** Buffers that are being written, oldest first. */
   readonly #writing: LakeBuffer[] = [];
   #writes: Promise<void> = Promise.resolve();
-  readonly #positions = new Map<string, bigint>();
-  readonly #moved = new Set<() => void>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -54,9 +51,7 @@ export class LakeWriter {
 
   /** The offset at which reading of a partition resumes. */
   resumeAt(topic: string, partition: number): bigint {
-    const at = this.#parts.commits.state.offsets.get(`${topic}/${partition}`) ?? 0n;
-    this.#positions.set(`${topic}/${partition}`, at);
-    return at;
+    return this.#parts.commits.state.offsets.get(`${topic}/${partition}`) ?? 0n;
   }
 
   /** Takes what was read of one partition up to `to`. Waits when too much is waiting to be written. */
@@ -74,8 +69,6 @@ export class LakeWriter {
       this.#seen.add(key, form); // what could not be buffered comes again and must not seem a repetition
     }
     this.#buffer.advance(topic, partition, range.from, range.to);
-    this.#positions.set(`${topic}/${partition}`, range.to);
-    for (const wake of this.#moved) wake();
     if (this.#buffer.records >= FLUSH_AT_RECORDS || this.#buffer.sizeBytes >= FLUSH_AT_BYTES) {
       const written = this.flush();
       if (this.#writing.length > 1) await written;
@@ -95,30 +88,6 @@ export class LakeWriter {
 
   get hasBuffered(): boolean {
     return this.#buffer.records > 0;
-  }
-
-  /** Waits until everything below `ends` has been read; false when that takes longer than `withinMs`. */
-  async waitFor(
-    topic: string,
-    ends: ReadonlyMap<number, bigint>,
-    withinMs: number,
-  ): Promise<boolean> {
-    const isThere = () =>
-      [...ends].every(
-        ([partition, end]) => (this.#positions.get(`${topic}/${partition}`) ?? 0n) >= end,
-      );
-    const deadlineMs = performance.now() + withinMs;
-    const deadline = new AbortController();
-    const timer = delay(withinMs, undefined, { signal: deadline.signal }).catch(() => undefined);
-    while (!isThere() && performance.now() < deadlineMs) {
-      let wake: () => void = () => undefined;
-      const moved = new Promise<void>((resolve) => (wake = resolve));
-      this.#moved.add(wake);
-      await Promise.race([moved, timer]);
-      this.#moved.delete(wake);
-    }
-    deadline.abort();
-    return isThere();
   }
 
   /** Writes and commits all that has been read so far; resolves when it is in the lake. */

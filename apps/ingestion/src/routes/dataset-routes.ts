@@ -25,7 +25,7 @@ export function datasetRoutes(http: ServiceContext<unknown>['http'], parts: Part
   /** Waits until the lake has read what the log holds of a dataset. */
   const read = async (dataset: string, withinMs: number) => {
     for (const topic of topicsOf(dataset))
-      if (!(await lake.waitFor(topic, await bus.endOffsets(topic), withinMs)))
+      if (!(await bus.caughtUp(topic, withinMs)))
         throw new AppError('unavailable', 'the records of the log are still being read');
   };
 

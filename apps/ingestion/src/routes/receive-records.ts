@@ -115,8 +115,7 @@ async function alreadyThere(
   dataset: string,
   batch: string,
 ): Promise<ReadonlySet<number>> {
-  const topic = topics.ingestRecords.name;
-  if (!(await lake.waitFor(topic, await bus.endOffsets(topic), CATCH_UP_WITHIN_MS)))
+  if (!(await bus.caughtUp(topics.ingestRecords.name, CATCH_UP_WITHIN_MS)))
     throw new AppError('unavailable', 'the lake has not caught up with the log yet');
   await lake.flush();
   return presentIndexes(catalog.filesOf(dataset), batch, openAnalytics, localFile);

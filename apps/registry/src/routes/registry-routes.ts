@@ -1,3 +1,4 @@
+import { AppError } from '@flywheel/core';
 import { registry } from '@flywheel/contracts';
 import type { ServiceContext } from '@flywheel/runtime';
 import type { DeploymentStore } from '../deployments/deployment-store.ts';
@@ -9,14 +10,14 @@ type Parts = {
   models: ModelStore;
   deployments: DeploymentStore;
   promotions: Promotions;
-  /** Resolves once reports that were published before the call have been read. */
-  caughtUp: () => Promise<void>;
+  /** A decision sees what was published before it was asked for: false when that could not be read in time. */
+  reportsRead: () => Promise<boolean>;
 };
 
 /** Versions with digests and lineage, deployments, and the gate. */
 export function registryRoutes(
   http: ServiceContext<unknown>['http'],
-  { models, deployments, promotions, caughtUp }: Parts,
+  { models, deployments, promotions, reportsRead }: Parts,
 ): void {
   http.operation(registry.getModelVersion, ({ params }) =>
     models.describeVersion(params.model, params.version),
@@ -33,7 +34,8 @@ export function registryRoutes(
     deployments: await deployments.history(params.endpoint),
   }));
   http.operation(registry.requestPromotion, async ({ params, body }) => {
-    await caughtUp();
+    if (!(await reportsRead()))
+      throw new AppError('unavailable', 'the reports published so far could not be read in time');
     return promotions.request(params.endpoint, body);
   });
   http.operation(registry.listPromotions, async ({ params }) => ({
