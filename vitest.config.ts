@@ -6,5 +6,7 @@ export default defineConfig({
     projects: ['libs/*', 'apps/*', 'test/bench', 'tools'],
     reporters: ['default'],
     passWithNoTests: false,
+    // Much of what they do is waiting: on two cores the default is one at a time.
+    maxWorkers: 2,
   },
 });
