@@ -1,4 +1,4 @@
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { ManualClock } from '@flywheel/core';
 import { eventually } from '@flywheel/core/testing';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +6,6 @@ import type { Tensor } from '../tensors/tensor.ts';
 import { identityModel, logisticModel, slowModel } from '../testing/tiny-models.ts';
 import { OnnxModel } from '../onnx/onnx-model.ts';
 import { openModelPool } from './model-pool.ts';
-import { startModelWorker } from './start-worker.ts';
 
 const features = (rows: number): Tensor => ({
   name: 'features',
@@ -146,17 +145,16 @@ describe('a model pool', () => {
   it('replaces a worker that dies, failing only the run it had', async () => {
     const workers: Worker[] = [];
     const startWorker = () => {
-      const worker = startModelWorker();
+      const worker = new Worker(new URL('../testing/mortal-worker.mjs', import.meta.url));
       workers.push(worker);
       return worker;
     };
     await using pool = await openModelPool({ workers: 1, startWorker });
-    await pool.load('slow', slowModel(60));
     await pool.load('quick', logisticModel([1, 2, 3], 0));
 
-    const doomed = pool.run('slow', [matrix(256)]);
+    const doomed = pool.run('quick', [features(5000)], { rowByRow: true }); // takes messages between rows
     const waiting = pool.run('quick', [features(2)]);
-    await workers[0]?.terminate();
+    workers[0]?.postMessage('die');
 
     await expect(doomed).rejects.toMatchObject({ code: 'unavailable', retryable: true });
     await expect(waiting).resolves.toHaveLength(1);

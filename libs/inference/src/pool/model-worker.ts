@@ -54,13 +54,14 @@ export class ModelWorker implements AsyncDisposable {
     });
   }
 
-  /** Lets what runs come to its end; a thread that does not leave in time is stopped. */
+  /**
+   * Lets what runs come to its end. A thread is never stopped from outside: in the middle of a run that would abort the
+   * whole process.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isDead) return;
     this.#worker.postMessage('close');
-    const impatience = setTimeout(() => void this.#worker.terminate(), 10_000);
     await this.exited;
-    clearTimeout(impatience);
   }
 
   #settle(reply: Exclude<WorkerReply, { kind: 'ready' }>): void {
