@@ -226,6 +226,7 @@ export const createTrainingSet = defineOperation({
   service: 'feature-store',
   method: 'POST',
   path: '/api/feature-store/training-sets',
+  idempotent: true,
   summary: 'Starts a point-in-time join over a pinned snapshot',
   body: trainingSetRequest,
   reply: trainingSet,
@@ -249,6 +250,7 @@ export const materialiseViews = defineOperation({
   service: 'feature-store',
   method: 'POST',
   path: '/api/feature-store/materialisations',
+  idempotent: true,
   summary: 'Loads the rows of a snapshot that are known by a moment into the online store',
   body: z.object({ views: z.array(name).min(1), snapshot: z.string(), asOf: instant }),
   reply: z.object({ rows: count, entities: count, seconds: z.number() }),
@@ -260,6 +262,7 @@ export const readVectors = defineOperation({
   service: 'feature-store',
   method: 'POST',
   path: '/api/feature-store/vectors',
+  idempotent: true,
   summary: 'Reads feature vectors online, as known at the prediction time of each row',
   body: z.object({
     service: name,

@@ -38,7 +38,15 @@ export const lapReport = z.object({
     })
     .nullable(),
   serving: z
-    .object({ requests: count, failed: count, p50Ms: z.number(), p99Ms: z.number() })
+    .object({
+      requests: count,
+      /** Never answered. */
+      failed: count,
+      /** Attempts that failed and were tried again: a service was away. */
+      retried: count.default(0),
+      p50Ms: z.number(),
+      p99Ms: z.number(),
+    })
     .nullable(),
   shadows: shadowBooks.nullable(),
   /** Messages per topic. */

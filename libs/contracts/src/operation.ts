@@ -18,6 +18,8 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown, Reply =
   readonly body: z.ZodType<Body> | undefined;
   readonly reply: z.ZodType<Reply>;
   readonly status: number;
+  /** Whether a call may be sent again when its reply was lost; GET, PUT and DELETE always may. */
+  readonly idempotent: boolean;
   readonly bodyLimitBytes: number | undefined;
 };
 
@@ -60,6 +62,7 @@ type Definition<P, Q, B, R extends z.ZodType> = {
   body?: B;
   reply: R;
   status?: number;
+  idempotent?: boolean;
   bodyLimitBytes?: number;
 };
 
@@ -75,12 +78,13 @@ export function defineOperation<
   B extends z.ZodType | undefined = undefined,
   R extends z.ZodType = z.ZodType,
 >(definition: Definition<P, Q, B, R>): DefinedOperation<P, Q, B, R> {
-  const { name, path, params } = definition;
+  const { name, method, path, params } = definition;
   if (!/^\/[^*?#]*$/.test(path)) throw new Error(`operation ${name} has no valid path`);
   if (path.includes(':') !== (params !== undefined))
     throw new Error(`operation ${name} must describe the parameters of its path`);
   return Object.freeze({
     status: 200,
+    idempotent: method === 'GET' || method === 'PUT' || method === 'DELETE',
     bodyLimitBytes: undefined,
     ...definition,
     params: definition.params,

@@ -115,6 +115,7 @@ export const sendFeedback = defineOperation({
   service: 'router',
   method: 'POST',
   path: '/api/router/feedback',
+  idempotent: true,
   summary: 'Reports outcomes of predictions; acknowledged once they are in the log',
   body: z.object({
     items: z

@@ -103,6 +103,7 @@ export const submitJob = defineOperation({
   service: 'trainer',
   method: 'POST',
   path: '/api/trainer/jobs',
+  idempotent: true,
   summary: 'Queues a training job; the same run key attaches to the job that is running or done',
   body: z.object({
     name,

@@ -22,7 +22,7 @@ function aLap(changes: Partial<LapReport> = {}): LapReport {
       samples: 5000,
       failedRequests: 0,
     },
-    serving: { requests: 50_000, failed: 0, p50Ms: 1, p99Ms: 5 },
+    serving: { requests: 50_000, failed: 0, retried: 0, p50Ms: 1, p99Ms: 5 },
     shadows: {
       eligible: 10_000,
       sampled: 9000,
@@ -68,7 +68,10 @@ describe('the facts of a lap', () => {
     [{ ok: false }, 'the lap itself says that it failed'],
     [{ rows: 1000 }, '1000 rows are fewer than 300000'],
     [{ dropped: 3 }, '3 acknowledged events are not in the log'],
-    [{ serving: { requests: 5000, failed: 1, p50Ms: 1, p99Ms: 1 } }, '1 requests failed'],
+    [
+      { serving: { requests: 5000, failed: 1, retried: 0, p50Ms: 1, p99Ms: 1 } },
+      '1 requests failed',
+    ],
     [{ serving: null }, 'unknown requests failed'],
     [{ promotion: null }, 'nothing was promoted'],
     [{ models: null }, 'there are no models'],

@@ -31,6 +31,7 @@ export function findLapFaults(lap: LapReport, leastRows = usualRows): readonly s
   for (const step of lap.steps) demand(step.ok, `step "${step.name}" failed`);
   demand(lap.dropped === 0, `${lap.dropped} acknowledged events are not in the log`);
   demand(lap.serving?.failed === 0, `${lap.serving?.failed ?? 'unknown'} requests failed`);
+  demand(lap.serving?.retried === 0, 'requests had to be tried again');
   demand((lap.serving?.requests ?? 0) > 1000, 'hardly a request was served');
   demand(lap.promotion?.promoted, 'nothing was promoted');
   demand(lap.promotion?.failedRequests === 0, 'requests failed while a model was promoted');

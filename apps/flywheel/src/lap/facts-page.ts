@@ -22,7 +22,7 @@ export function factsPage(report: LapReport): string {
     );
   if (report.serving)
     lines.push(
-      `Serving    ${number(report.serving.requests)} requests, ${report.serving.failed} failed, p50 ${report.serving.p50Ms.toFixed(2)} ms, p99 ${report.serving.p99Ms.toFixed(2)} ms`,
+      `Serving    ${number(report.serving.requests)} requests, ${report.serving.failed} failed, ${report.serving.retried} retried, p50 ${report.serving.p50Ms.toFixed(2)} ms, p99 ${report.serving.p99Ms.toFixed(2)} ms`,
     );
   if (report.shadows) {
     const { shadows } = report;

@@ -3,12 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@flywheel/core';
 import type { DefinedOperation, OperationInput } from '@flywheel/contracts';
 import { ingestion } from '@flywheel/contracts';
-import type { HttpClient } from '@flywheel/http';
+import type { CallOptions, HttpClient } from '@flywheel/http';
 import type { LapPlatform } from '../platform/open-platform.ts';
 
 const INGEST_WITHIN_MS = 900_000;
 
-/** Calls the platform like every client: by address. An error tells which service and which request it was. */
+type RecordsBody = { contentType: string } & ({ file: string } | { text: string });
+
+/**
+ * Calls the platform like every client: by address. A service that is away for a moment is asked again; an error tells
+ * which service and which request it was.
+ */
 export class LapClient {
   readonly #platform: LapPlatform;
   readonly #http: HttpClient;
@@ -21,21 +26,36 @@ export class LapClient {
   async call<P, Q, B, R>(
     operation: DefinedOperation<P, Q, B, R>,
     input: OperationInput<DefinedOperation<P, Q, B, R>>,
-    options: { timeoutMs?: number } = {},
+    options: Omit<CallOptions, 'patient'> = {},
   ) {
     try {
       return await this.#http.call(this.#platform.urlOf(operation.service), operation, input, {
-        timeoutMs: options.timeoutMs ?? 60_000,
+        timeoutMs: 60_000,
+        ...options,
+        patient: true,
       });
     } catch (error) {
       throw this.#located(`${operation.service} (${operation.method} ${operation.path})`, error);
     }
   }
 
-  /** Sends records to a dataset; the same idempotency key again changes nothing. */
+  /** Sends records to a dataset, again if need be: the same idempotency key changes nothing. */
   async sendRecords(
     dataset: string,
-    body: { contentType: string; file: string } | { contentType: string; text: string },
+    body: RecordsBody,
+    options: { key: string; idempotencyKey: string },
+  ): Promise<ingestion.RecordsAccepted> {
+    return waitUntil(
+      'the records to be taken',
+      () => this.#sendRecords(dataset, body, options),
+      () => true,
+      { withinMs: INGEST_WITHIN_MS, everyMs: 500 },
+    );
+  }
+
+  async #sendRecords(
+    dataset: string,
+    body: RecordsBody,
     options: { key: string; idempotencyKey: string },
   ): Promise<ingestion.RecordsAccepted> {
     const path = ingestion.recordsPath.replace(':dataset', encodeURIComponent(dataset));
@@ -52,7 +72,7 @@ export class LapClient {
     const text = await answer.text();
     if (!answer.ok)
       throw new AppError(
-        'unavailable',
+        answer.status >= 500 || answer.status === 429 ? 'unavailable' : 'invalid_argument',
         `ingestion (POST ${path}) answered ${answer.status}: ${text.slice(0, 300)}`,
       );
     return ingestion.recordsAccepted.parse(JSON.parse(text));

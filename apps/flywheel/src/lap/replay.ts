@@ -23,7 +23,10 @@ export type Pace = keyof typeof paces;
 /** What a replay has seen; latencies in milliseconds, of every request. */
 export type ReplayCounts = {
   requests: number;
+  /** Without an answer, whatever was tried. */
   failed: number;
+  /** Attempts that failed before one was answered. */
+  retried: number;
   rows: number;
   feedback: number;
   firstFailure: string | undefined;
@@ -40,6 +43,7 @@ export class Replay {
   readonly counts: ReplayCounts = {
     requests: 0,
     failed: 0,
+    retried: 0,
     rows: 0,
     feedback: 0,
     firstFailure: undefined,
@@ -194,10 +198,12 @@ export class Replay {
     const startedMs = performance.now();
     this.counts.requests++;
     try {
-      const answer = await this.#client.call(oip.infer, {
-        params: { model: this.#names.endpoint },
-        body: { inputs: inputsOf(flights) },
-      });
+      const answer = await this.#client.call(
+        oip.infer,
+        { params: { model: this.#names.endpoint }, body: { inputs: inputsOf(flights) } },
+        // twice is one more prediction, of which nobody heard
+        { mayRepeat: true, onRetry: () => this.counts.retried++ },
+      );
       const ids =
         answer.outputs.find((output) => output.name === oip.endpointOutputs.predictionId)?.data ??
         [];

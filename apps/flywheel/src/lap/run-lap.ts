@@ -96,6 +96,7 @@ export async function runLap(options: {
     report.serving = {
       requests: replay.counts.requests,
       failed: replay.counts.failed,
+      retried: replay.counts.retried,
       p50Ms: quantile(mayLatencies, 0.5),
       p99Ms: quantile(mayLatencies, 0.99),
     };

@@ -196,6 +196,36 @@ describe('a retry', () => {
     late.closeAllConnections();
   });
 
+  it('goes on until the deadline for a patient caller', async () => {
+    await using http = client();
+    await using registry = await peer((_, response, call) => {
+      if (call < 6) response.writeHead(503).end();
+      else response.end('{"name":"m"}');
+    });
+
+    expect(await http.call(registry.url, get, model, { patient: true })).toEqual({ name: 'm' });
+    expect(registry.seen).toHaveLength(6);
+  });
+
+  it('repeats a POST that is idempotent, or whose caller allows it', async () => {
+    await using http = client();
+    await using registry = await peer((request, response, call) => {
+      if (call % 2 === 1) request.socket.destroy();
+      else response.end('{"name":"m"}');
+    });
+
+    expect(await http.call(registry.url, { ...create, idempotent: true }, body)).toEqual({
+      name: 'm',
+    });
+    const failures: string[] = [];
+    const onRetry = ({ code }: AppError) => void failures.push(code);
+    expect(await http.call(registry.url, create, body, { mayRepeat: true, onRetry })).toEqual({
+      name: 'm',
+    });
+    expect(registry.seen).toHaveLength(4);
+    expect(failures).toEqual(['unavailable']);
+  });
+
   it('ends with the error that tells which call it was', async () => {
     await using http = client();
     const gone = await peer(() => undefined);

@@ -24,12 +24,21 @@ export type HttpClientOptions = {
   readonly draw?: () => number;
 };
 
-export type CallOptions = {
+type Limits = {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
 };
 
-export type SendRequest = CallOptions & {
+export type CallOptions = Limits & {
+  /** Tries until the deadline instead of a few times: for callers whom a restart of the peer must not stop. */
+  readonly patient?: boolean;
+  /** Sends again what may have been done already though the operation is not idempotent. */
+  readonly mayRepeat?: boolean;
+  /** Told of every attempt that failed and is followed by another. */
+  readonly onRetry?: (error: AppError) => void;
+};
+
+export type SendRequest = Limits & {
   readonly method?: Dispatcher.HttpMethod;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | Readable;
@@ -102,15 +111,16 @@ class UndiciHttpClient implements HttpClient {
       (signal, deadlineMs) =>
         withRetries(
           {
-            method,
+            mayRepeat: options.mayRepeat ?? operation.idempotent,
+            isPatient: options.patient,
             signal,
             deadlineMs,
             draw: this.#options.draw ?? Math.random,
-            onRetry: (error, attempt) =>
-              this.#options.log.debug(
-                { operation: operation.name, code: error.code, attempt },
-                'call is retried',
-              ),
+            onRetry: (error, attempt) => {
+              const facts = { operation: operation.name, code: error.code, attempt };
+              this.#options.log.debug(facts, 'call is retried');
+              options.onRetry?.(error);
+            },
           },
           () => this.#attempt(operation, request, signal),
         ),

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HttpMethod } from '@flywheel/contracts';
 import { toAppError } from '@flywheel/core';
 import type { AppError } from '@flywheel/core';
 
@@ -9,7 +8,10 @@ export type Attempt<T> =
   | { readonly kind: 'failed'; readonly error: AppError; readonly isSent: boolean };
 
 export type RetryOptions = {
-  readonly method: HttpMethod;
+  /** Whether what was sent may be sent again. */
+  readonly mayRepeat: boolean;
+  /** Until the deadline instead of a few times. */
+  readonly isPatient?: boolean | undefined;
   readonly signal: AbortSignal;
   /** On the clock of `performance.now`; no wait goes past it. */
   readonly deadlineMs: number;
@@ -20,10 +22,11 @@ export type RetryOptions = {
 
 const MOST_ATTEMPTS = 3;
 const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 1000;
 
 /**
- * Tries again what may be tried again without doing it twice: any request that was never sent, and GET, PUT and
- * DELETE after a retryable error. Waits grow and are jittered; `retryAfterMs` of the error is respected.
+ * Tries again what may be tried again without doing it twice: any request that was never sent, and those that may be
+ * repeated after a retryable error. Waits grow and are jittered; `retryAfterMs` of the error is respected.
  */
 export async function withRetries<T>(
   options: RetryOptions,
@@ -33,21 +36,17 @@ export async function withRetries<T>(
     const result = await attempt();
     if (result.kind === 'done') return result.value;
     const { error } = result;
-    const mayRepeat = !result.isSent || (isIdempotent(options.method) && error.retryable);
+    const mayRepeat = !result.isSent || (options.mayRepeat && error.retryable);
+    const isLast = number >= MOST_ATTEMPTS && options.isPatient !== true;
     const waitMs = waitBefore(number, error, options.draw());
-    if (!mayRepeat || number >= MOST_ATTEMPTS || performance.now() + waitMs >= options.deadlineMs)
-      throw error;
+    if (!mayRepeat || isLast || performance.now() + waitMs >= options.deadlineMs) throw error;
     options.onRetry?.(error, number);
     await pause(waitMs, options.signal);
   }
 }
 
-function isIdempotent(method: HttpMethod): boolean {
-  return method === 'GET' || method === 'PUT' || method === 'DELETE';
-}
-
 function waitBefore(number: number, error: AppError, draw: number): number {
-  const growing = FIRST_WAIT_MS * 2 ** (number - 1) * (0.5 + draw / 2);
+  const growing = Math.min(FIRST_WAIT_MS * 2 ** (number - 1), LONGEST_WAIT_MS) * (0.5 + draw / 2);
   const asked = error.details?.['retryAfterMs'];
   return typeof asked === 'number' ? Math.max(asked, growing) : growing;
 }

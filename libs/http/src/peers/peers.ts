@@ -51,8 +51,16 @@ async function callHere<O extends Operation>(
       details: whereabouts(operation),
     },
     (signal, deadlineMs) =>
-      withRetries({ method: operation.method, signal, deadlineMs, draw: draw ?? Math.random }, () =>
-        attemptHere(local, operation, input, signal),
+      withRetries(
+        {
+          mayRepeat: options.mayRepeat ?? operation.idempotent,
+          isPatient: options.patient,
+          signal,
+          deadlineMs,
+          draw: draw ?? Math.random,
+          ...(options.onRetry && { onRetry: options.onRetry }),
+        },
+        () => attemptHere(local, operation, input, signal),
       ),
   );
   return readReply(operation, reply) as OperationReply<O>;
