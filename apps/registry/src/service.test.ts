@@ -309,18 +309,37 @@ describe('a promotion', () => {
     expect(refused.body).toMatchObject({ decision: 'refused', report: newest.id, evidence: 2 });
   });
 
-  it('asked for twice at the same moment succeeds once', async () => {
+  it('asked for again, or twice at the same moment, happens once and is answered alike', async () => {
     const name = await withShadow('twice');
     await publishReport(name);
-    await promote(name, { model: name, version: 2, to: 'challenger' });
+    const ask = () => promote(name, { model: name, version: 2, to: 'challenger' });
+    expect(await ask()).toEqual(await ask());
+    expect(await current(name)).toMatchObject({ revision: 2 });
 
     const replies = await Promise.all(
       Array.from({ length: 4 }, () => promote(name, { model: name, version: 2, to: 'champion' })),
     );
 
-    expect(replies.filter(({ body }) => body.decision === 'passed')).toHaveLength(1);
-    expect(replies.filter(({ status }) => status === 400)).toHaveLength(3);
+    expect(replies).toEqual(Array(4).fill(replies[0]));
+    expect(replies[0]?.body).toMatchObject({ decision: 'passed', revision: 3 });
     expect(await current(name)).toMatchObject({ revision: 3 });
+    const listed = await send('GET', `/api/registry/endpoints/${name}/promotions`);
+    expect(listed.body).toMatchObject({ promotions: { length: 2 } });
+  });
+
+  it('is decided anew once the endpoint has changed, or for another share', async () => {
+    const name = await withShadow('anew');
+    await publishReport(name);
+    const ask = (share: number) =>
+      promote(name, { model: name, version: 2, to: 'challenger', share });
+
+    expect((await ask(0.2)).body).toMatchObject({ revision: 2 });
+    expect((await ask(0.3)).body).toMatchObject({ revision: 3 });
+    await deploy(name, [
+      { model: name, version: 1, role: 'champion' },
+      { model: name, version: 2, role: 'shadow' },
+    ]);
+    expect((await ask(0.3)).body).toMatchObject({ revision: 5 });
   });
 
   it('skips no step, and knows only what is deployed', async () => {

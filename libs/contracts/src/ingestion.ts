@@ -156,6 +156,7 @@ export const createSnapshot = defineOperation({
   service: 'ingestion',
   method: 'POST',
   path: '/api/ingestion/datasets/:dataset/snapshots',
+  idempotent: true,
   summary: 'Creates an immutable snapshot of a dataset as of now',
   params: byDataset,
   reply: snapshot,

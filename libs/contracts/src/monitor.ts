@@ -169,6 +169,7 @@ export const compareVariants = defineOperation({
   service: 'monitor',
   method: 'POST',
   path: '/api/monitor/endpoints/:endpoint/comparisons',
+  idempotent: true,
   summary: 'Compares a candidate with the champion on the same requests and publishes the report',
   params: byEndpoint,
   body: z.object({
@@ -186,6 +187,7 @@ export const watchEndpoint = defineOperation({
   service: 'monitor',
   method: 'POST',
   path: '/api/monitor/endpoints/:endpoint/watches',
+  idempotent: true,
   summary:
     'Checks drift and quality of a window, publishes the report and raises alerts within the budget',
   params: byEndpoint,

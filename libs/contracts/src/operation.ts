@@ -18,7 +18,7 @@ export type Operation<Params = unknown, Query = unknown, Body = unknown, Reply =
   readonly body: z.ZodType<Body> | undefined;
   readonly reply: z.ZodType<Reply>;
   readonly status: number;
-  /** Whether a call may be sent again when its reply was lost; GET, PUT and DELETE always may. */
+  /** Whether a call may be sent again when its reply was lost: at worst there is one report or snapshot more. GET, PUT and DELETE are. */
   readonly idempotent: boolean;
   readonly bodyLimitBytes: number | undefined;
 };

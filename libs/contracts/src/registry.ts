@@ -227,6 +227,7 @@ export const requestPromotion = defineOperation({
   service: 'registry',
   method: 'POST',
   path: '/api/registry/endpoints/:endpoint/promotions',
+  idempotent: true,
   summary: 'Asks the gate to promote a candidate to challenger or champion',
   params: byEndpoint,
   body: z.object({

@@ -40,7 +40,7 @@ export async function buildFeatures(
   const snapshot = await client.call(
     ingestion.createSnapshot,
     { params: { dataset: names.dataset } },
-    { timeoutMs: 600_000, mayRepeat: true },
+    { timeoutMs: 600_000 },
   );
   ensure(
     snapshot.records === records,

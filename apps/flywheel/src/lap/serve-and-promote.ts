@@ -74,14 +74,10 @@ export async function evaluate(
 ): Promise<{ facts: Facts; report: monitor.Report; comparison: monitor.Comparison }> {
   const total = await stand.flights.count('may');
   for (let today = FIRST_LOOK_DAY; ; today++) {
-    const report = await stand.client.call(
-      monitor.compareVariants,
-      {
-        params: { endpoint: stand.names.endpoint },
-        body: { candidate: { model: stand.candidate.model, version: stand.candidate.version } },
-      },
-      { mayRepeat: true }, // one more report
-    );
+    const report = await stand.client.call(monitor.compareVariants, {
+      params: { endpoint: stand.names.endpoint },
+      body: { candidate: { model: stand.candidate.model, version: stand.candidate.version } },
+    });
     const { comparison } = report;
     ensure(comparison !== null, 'the comparison report holds no comparison');
     if (comparison.verdict === 'candidate-better' || today === LAST_LOOK_DAY)

@@ -48,14 +48,10 @@ export async function watchJune(
     { params: { endpoint: names.endpoint }, body: { ...june, paneHours: 168 } },
     { timeoutMs: 300_000 },
   );
-  const compared = await client.call(
-    monitor.compareVariants,
-    {
-      params: { endpoint: names.endpoint },
-      body: { candidate: { model: other.model, version: other.version }, ...june },
-    },
-    { mayRepeat: true },
-  );
+  const compared = await client.call(monitor.compareVariants, {
+    params: { endpoint: names.endpoint },
+    body: { candidate: { model: other.model, version: other.version }, ...june },
+  });
   ensure(compared.comparison !== null, 'the comparison report holds no comparison');
   const drifted = watched.report.drift
     .filter((finding) => finding.verdict === 'drifted')

@@ -41,6 +41,8 @@ export class Promotions {
     const promotion = await sql.transaction(async (tx) => {
       await lockEndpoint(tx, endpoint);
       const deployment = await deployments.get(endpoint, tx);
+      const made = await this.#whatMade(tx, deployment);
+      if (made && asksFor(request, made, deployment)) return made;
       const { champion, candidate } = roles(deployment, request);
       const report = await this.#report(tx, endpoint, candidate, champion);
       const checks = evaluateGate({ report, champion, candidate, policy });
@@ -128,6 +130,19 @@ export class Promotions {
     );
   }
 
+  /** The promotion that made a deployment what it is; undefined if something else did. */
+  async #whatMade(
+    tx: SqlTransaction,
+    { endpoint, revision }: registry.Deployment,
+  ): Promise<registry.Promotion | undefined> {
+    const [row] = await tx.query<{ promotion: unknown }>(
+      'select promotion from promotions where endpoint = $1 order by decided_at desc, id desc limit 1',
+      [endpoint],
+    );
+    const last = row && registry.promotion.parse(row.promotion);
+    return last?.revision === revision ? last : undefined;
+  }
+
   async #report(
     tx: SqlTransaction,
     endpoint: string,
@@ -140,6 +155,17 @@ export class Promotions {
     );
     return row && monitor.report.parse(row.report);
   }
+}
+
+/** A caller whose reply was lost asks again, and is told what was decided. */
+function asksFor(
+  { model, version, to, share }: PromotionRequest,
+  { candidate, to: made }: registry.Promotion,
+  { variants }: registry.Deployment,
+): boolean {
+  const isSame = candidate.model === model && candidate.version === version && made === to;
+  const variant = variants.find((one) => one.model === model && one.version === version);
+  return isSame && (to === 'champion' || variant?.weight === share);
 }
 
 function roles(
