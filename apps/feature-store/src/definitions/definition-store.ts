@@ -3,7 +3,8 @@ import type { Clock } from '@flywheel/core';
 import { featureStore } from '@flywheel/contracts';
 import type { Outbox } from '@flywheel/kafka';
 import type { Sql } from '@flywheel/storage';
-import { resolveService, resolveView } from './resolved-service.ts';
+import { refuseRepeats, refuseSameColumns } from './refuse-repeats.ts';
+import { describeService, resolveService, resolveView } from './resolved-service.ts';
 import type { ResolvedService, ResolvedView } from './resolved-service.ts';
 
 type Stored = {
@@ -12,6 +13,7 @@ type Stored = {
   service: featureStore.StoredService;
 };
 type Kind = keyof Stored;
+type AsStored<Definition> = Definition & { version: number; hash: string; updatedAt: string };
 
 /** Entities, views and services: kept in SQL, answered from memory. An unchanged definition keeps its version. */
 export class DefinitionStore {
@@ -19,8 +21,11 @@ export class DefinitionStore {
   readonly #outbox: Outbox;
   readonly #clock: Clock;
   readonly #entities = new Map<string, Stored['entity']>();
-  readonly #views = new Map<string, ResolvedView>();
-  readonly #services = new Map<string, { stored: Stored['service']; resolved: ResolvedService }>();
+  readonly #views = new Map<string, Stored['view']>();
+  readonly #services = new Map<string, Stored['service']>();
+  /** What the definitions of this moment resolve to; made when asked for. */
+  readonly #resolvedViews = new Map<string, ResolvedView>();
+  readonly #resolvedServices = new Map<string, ResolvedService>();
 
   private constructor(options: { sql: Sql; outbox: Outbox; clock: Clock }) {
     this.#sql = options.sql;
@@ -37,69 +42,57 @@ export class DefinitionStore {
     return store;
   }
 
-  /** Takes a stored definition into memory: what another instance wrote, or what was there at start. */
+  /**
+   * Takes a stored definition into memory: what another instance wrote, or what was there at start. The log also tells
+   * what is older than that, which changes nothing.
+   */
   apply(kind: Kind, definition: unknown): void {
     switch (kind) {
-      case 'entity': {
-        const entity = featureStore.storedEntity.parse(definition);
-        this.#entities.set(entity.name, entity);
-        return;
-      }
-      case 'view': {
-        const view = featureStore.storedView.parse(definition);
-        this.#views.set(view.name, resolveView(view, this.#entity(view.entity, 'entity')));
-        return;
-      }
-      case 'service': {
-        const stored = featureStore.storedService.parse(definition);
-        this.#services.set(stored.name, {
-          stored,
-          resolved: resolveService(
-            stored,
-            stored.views.map((name) => this.view(name, 'views')),
-          ),
-        });
-      }
+      case 'entity':
+        this.#keep(this.#entities, featureStore.storedEntity.parse(definition));
+        break;
+      case 'view':
+        this.#keep(this.#views, featureStore.storedView.parse(definition));
+        break;
+      case 'service':
+        this.#keep(this.#services, featureStore.storedService.parse(definition));
     }
   }
 
   putEntity(entity: featureStore.Entity): Promise<Stored['entity']> {
-    return this.#put('entity', entity, (stored) => stored);
+    refuseRepeats(entity.keys, 'keys');
+    return this.#put('entity', entity, (stored: AsStored<featureStore.Entity>) => stored);
   }
 
   putView(view: featureStore.FeatureView): Promise<Stored['view']> {
-    this.#entity(view.entity, 'entity');
+    this.#entity(view.entity);
+    refuseRepeats(
+      view.sources.map((source) =>
+        source.kind === 'dataset' ? `dataset ${source.dataset}` : `outcomes ${source.endpoint}`,
+      ),
+      'sources',
+    );
     refuseRepeats(
       view.aggregations.map((aggregation) => aggregation.feature),
       'aggregations',
-      'feature',
+      '.feature',
     );
     refuseRepeats(view.windows, 'windows');
-    return this.#put('view', view, (stored) => stored);
+    return this.#put('view', view, (stored: AsStored<featureStore.FeatureView>) => stored);
   }
 
-  putService(service: featureStore.FeatureService): Promise<Stored['service']> {
-    const resolved = resolveService(
-      service,
-      service.views.map((name, index) => this.view(name, `views[${index}]`, 'invalid_argument')),
+  async putService(service: featureStore.FeatureService): Promise<Stored['service']> {
+    const views = service.views.map((name, index) =>
+      this.view(name, `views[${index}]`, 'invalid_argument'),
     );
     refuseRepeats(service.views, 'views');
-    refuseRepeats(resolved.features, 'onDemand', 'feature');
-    const entities = [
-      ...new Map(resolved.views.map(({ entity }) => [entity.name, entity])).values(),
-    ];
-    const features = [
-      ...resolved.views.flatMap(({ view, plan }) =>
-        plan.outputs.map((output) => ({ name: `${view.name}__${output.name}`, view: view.name })),
-      ),
-      ...service.onDemand.map((feature) => ({ name: feature.feature, view: null })),
-    ];
-    return this.#put('service', service, (stored: featureStore.FeatureService) => ({
+    refuseSameColumns(service, views);
+    const described = describeService(resolveService(service, views));
+    await this.#put('service', service, (stored: AsStored<featureStore.FeatureService>) => ({
       ...stored,
-      features,
-      entities,
-      requestColumns: [...resolved.requestColumns],
+      ...described,
     }));
+    return this.storedService(service.name);
   }
 
   view(
@@ -107,55 +100,74 @@ export class DefinitionStore {
     field: string,
     code: 'not_found' | 'invalid_argument' = 'not_found',
   ): ResolvedView {
+    const known = this.#resolvedViews.get(name);
+    if (known) return known;
     const view = this.#views.get(name);
-    if (view) return view;
-    if (code === 'invalid_argument') throw invalid(field, `there is no feature view "${name}"`);
-    throw new AppError('not_found', 'there is no such feature view', { details: { view: name } });
+    if (!view && code === 'invalid_argument')
+      throw invalid(field, `there is no feature view "${name}"`);
+    if (!view)
+      throw new AppError('not_found', 'there is no such feature view', {
+        details: { field, view: name },
+      });
+    const resolved = resolveView(view, this.#entity(view.entity));
+    this.#resolvedViews.set(name, resolved);
+    return resolved;
   }
 
   service(name: string): ResolvedService {
-    return this.#service(name).resolved;
-  }
-
-  storedService(name: string): Stored['service'] {
-    return this.#service(name).stored;
-  }
-
-  findService(name: string): ResolvedService | undefined {
-    return this.#services.get(name)?.resolved;
-  }
-
-  views(): readonly ResolvedView[] {
-    return [...this.#views.values()];
-  }
-
-  list(): { entities: Stored['entity'][]; views: Stored['view'][]; services: Stored['service'][] } {
-    return {
-      entities: [...this.#entities.values()],
-      views: [...this.#views.values()].map(({ view }) => view),
-      services: [...this.#services.values()].map(({ stored }) => stored),
-    };
-  }
-
-  #service(name: string): { stored: Stored['service']; resolved: ResolvedService } {
+    const known = this.#resolvedServices.get(name);
+    if (known) return known;
     const service = this.#services.get(name);
     if (!service)
       throw new AppError('not_found', 'there is no such feature service', {
         details: { service: name },
       });
-    return service;
+    const resolved = resolveService(
+      service,
+      service.views.map((view, index) => this.view(view, `views[${index}]`)),
+    );
+    this.#resolvedServices.set(name, resolved);
+    return resolved;
   }
 
-  #entity(name: string, field: string): Stored['entity'] {
+  storedService(name: string): Stored['service'] {
+    const resolved = this.service(name);
+    return { ...(this.#services.get(name) as Stored['service']), ...describeService(resolved) }; // it was resolved, so it is there
+  }
+
+  views(): readonly ResolvedView[] {
+    return [...this.#views.keys()].map((name) => this.view(name, 'view'));
+  }
+
+  list(): { entities: Stored['entity'][]; views: Stored['view'][]; services: Stored['service'][] } {
+    return {
+      entities: [...this.#entities.values()],
+      views: [...this.#views.values()],
+      services: [...this.#services.keys()].map((name) => this.storedService(name)),
+    };
+  }
+
+  #keep<Definition extends { name: string; version: number }>(
+    definitions: Map<string, Definition>,
+    definition: Definition,
+  ): void {
+    const current = definitions.get(definition.name);
+    if (current && current.version > definition.version) return;
+    definitions.set(definition.name, definition);
+    this.#resolvedViews.clear();
+    this.#resolvedServices.clear();
+  }
+
+  #entity(name: string): Stored['entity'] {
     const entity = this.#entities.get(name);
-    if (!entity) throw invalid(field, `there is no entity "${name}"`);
+    if (!entity) throw invalid('entity', `there is no entity "${name}"`);
     return entity;
   }
 
-  async #put<K extends Kind>(
+  async #put<K extends Kind, Definition extends { name: string }>(
     kind: K,
-    definition: { name: string },
-    complete: (stored: never) => Stored[K] | object,
+    definition: Definition,
+    complete: (stored: AsStored<Definition>) => Stored[K],
   ): Promise<Stored[K]> {
     const hash = sha256(canonicalJson(definition));
     const stored = await this.#sql.transaction(async (tx) => {
@@ -169,7 +181,7 @@ export class DefinitionStore {
       if (current?.hash === hash) return current.definition;
       const version = (current?.version ?? 0) + 1;
       const updatedAt = new Date(this.#clock.nowMs()).toISOString();
-      const next = complete({ ...definition, version, hash, updatedAt } as never) as Stored[K]; // the definition and what is stored beside it
+      const next = complete({ ...definition, version, hash, updatedAt });
       await tx.query(
         `insert into definitions (kind, name, version, hash, definition) values ($1, $2, $3, $4, $5)
          on conflict (kind, name) do update set version = excluded.version, hash = excluded.hash, definition = excluded.definition`,
@@ -184,14 +196,5 @@ export class DefinitionStore {
     this.#outbox.wake();
     this.apply(kind, stored);
     return stored;
-  }
-}
-
-function refuseRepeats(names: readonly string[], field: string, member?: string): void {
-  const seen = new Set<string>();
-  for (const [index, name] of names.entries()) {
-    if (seen.has(name))
-      throw invalid(`${field}[${index}]${member ? `.${member}` : ''}`, `"${name}" is there twice`);
-    seen.add(name);
   }
 }

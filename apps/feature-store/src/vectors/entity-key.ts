@@ -35,13 +35,16 @@ export function keyParts(
 }
 
 /**
- * Key in the online store: the view, eight digits of its definition (a changed view never reads old rows), and every
- * part behind its length, so that no two entities share bytes.
+ * Key in the online store: the view, the digest of its rows (a view of other rows never reads them), and every part
+ * behind its length, so that no two entities share bytes.
  */
-export function storeKey({ view }: Pick<ResolvedView, 'view'>, parts: KeyParts): Uint8Array {
+export function storeKey(
+  { view, rowsDigest }: Pick<ResolvedView, 'view' | 'rowsDigest'>,
+  parts: KeyParts,
+): Uint8Array {
   const encoded = parts.map((part) => Buffer.from(part));
   return Buffer.concat([
-    Buffer.from(`${view.name}\0${view.hash.slice(0, 8)}`),
+    Buffer.from(`${view.name}\0${rowsDigest}`),
     ...encoded.flatMap((part) => [Buffer.from([part.length >> 8, part.length & 0xff]), part]),
   ]);
 }
