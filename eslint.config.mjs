@@ -7,7 +7,6 @@ const homes = {
   kafkajs: 'kafka',
   pg: 'storage',
   '@electric-sql/pglite': 'storage',
-  '@electric-sql/pglite-socket': 'storage',
   lmdb: 'storage',
   ioredis: 'storage',
   '@aws-sdk/client-s3': 'storage',
