@@ -24,6 +24,7 @@ export type { RouteDescription } from './server/route-table.ts';
 export type { HttpMetrics, HttpTracing } from './server/ports.ts';
 export { nativeErrors, publicError } from './errors/error-shape.ts';
 export type { ErrorShape } from './errors/error-shape.ts';
+export { CODE_HEADER, errorOfReply } from './errors/wire-error.ts';
 export { schemaFault } from './operations/schema-fault.ts';
 export { createHttpClient } from './client/http-client.ts';
 export type {
