@@ -25,4 +25,10 @@ export const migrations: readonly Migration[] = [
       );`,
   },
   outboxMigration('0002-create-outbox'),
+  {
+    name: '0003-key-studies-by-request',
+    sql: `
+      alter table studies add column request_key text;
+      create unique index one_study_by_request on studies (request_key) where state in ('running', 'succeeded');`,
+  },
 ];

@@ -199,7 +199,9 @@ export const createStudy = defineOperation({
   service: 'trainer',
   method: 'POST',
   path: '/api/trainer/studies',
-  summary: 'Starts a hyperparameter study: every trial is a run in tracking',
+  idempotent: true,
+  summary:
+    'Starts a hyperparameter study: every trial is a run in tracking; the same request attaches to the study that is running or done',
   body: z.object({
     name,
     experiment: z.string().min(1).max(500),
@@ -228,7 +230,7 @@ export const getStudy = defineOperation({
   service: 'trainer',
   method: 'GET',
   path: '/api/trainer/studies/:study',
-  summary: 'Gives a study with its trials; waits up to `waitMs` for it to finish',
+  summary: 'Gives a study with its trials; waits up to `waitMs` for its next trial or its end',
   params: z.object({ study: z.string().min(1) }),
   query: wait,
   reply: study,

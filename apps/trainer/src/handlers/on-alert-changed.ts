@@ -4,8 +4,8 @@ import type { monitor, trainer } from '@flywheel/contracts';
 import type { JobStore } from '../jobs/job-store.ts';
 
 /**
- * An alert that fires becomes a proposal to train, once; while one for the same endpoint is open, further alerts add
- * their reason to it. Whether to train is decided by whoever takes the proposal up.
+ * An alert that fires becomes a proposal to train, once, also when it is told again after the proposal was declined;
+ * while one for the same endpoint is open, further alerts add their reason to it. Whether to train is decided by whoever takes the proposal up.
  */
 export function onAlertChanged({ store, clock }: { store: JobStore; clock: Clock }) {
   return async ({ data: alert }: { data: monitor.Alert }): Promise<void> => {
@@ -13,14 +13,14 @@ export function onAlertChanged({ store, clock }: { store: JobStore; clock: Clock
     const name = `retrain-${alert.endpoint}`;
     await store.transaction(async (tx) => {
       await tx.query('select pg_advisory_xact_lock(hashtext($1))', [`proposal/${name}`]);
-      const open = (
-        await tx.query<{ job: trainer.Job }>(
-          `select job from jobs where state = 'proposed' and job->>'name' = $1 order by created_at desc limit 1`,
-          [name],
-        )
-      )[0]?.job;
-      if (open?.cause.reason.includes(alert.id)) return;
-      const reason = `${alert.summary} (alert ${alert.id})`;
+      const proposals = await tx.query<{ job: trainer.Job }>(
+        `select job from jobs where job->>'name' = $1 and job->'cause'->>'kind' = 'alert' order by created_at desc`,
+        [name],
+      );
+      const token = `(alert ${alert.id})`;
+      if (proposals.some(({ job }) => job.cause.reason.includes(token))) return;
+      const open = proposals.find(({ job }) => job.state === 'proposed')?.job;
+      const reason = `${alert.summary} ${token}`;
       if (open) {
         await store.update(tx, {
           ...open,

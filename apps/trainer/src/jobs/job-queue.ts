@@ -1,19 +1,26 @@
-import { AppError, invalid, newId, toAppError } from '@flywheel/core';
+import { AppError, invalid, newId } from '@flywheel/core';
 import type { Clock, Logger } from '@flywheel/core';
 import type { trainer } from '@flywheel/contracts';
-import { completeParams } from '../algorithms/train.ts';
 import type { TrainingProgress } from '../algorithms/training-progress.ts';
+import { checkParams, checkSplit } from './check-request.ts';
+import { errorText } from './error-text.ts';
+import type { FindTrainingSet } from './find-training-set.ts';
 import type { JobStore, StoredJob } from './job-store.ts';
-import type { LocalTrainingSet } from './load-tables.ts';
 import type { JobToRun } from './run-job.ts';
 import { runKey as keyOf } from './run-key.ts';
+import { tryAgain } from './try-again.ts';
+import type { Retries } from './try-again.ts';
 import { Waiters } from './waiters.ts';
 
 type Parts = {
   store: JobStore;
   clock: Clock;
   log: Logger;
-  localTrainingSet: (id: string) => Promise<LocalTrainingSet>;
+  /** Aborted when the process begins to stop: what runs is ended without a verdict and runs again at the next start. */
+  stopping: AbortSignal;
+  waitsMs: Retries['waitsMs'];
+  findTrainingSet: FindTrainingSet;
+  hasArtifacts: (uri: string) => Promise<boolean>;
   run: (
     job: JobToRun,
     hooks: { onProgress: (progress: TrainingProgress) => void; signal: AbortSignal },
@@ -21,18 +28,24 @@ type Parts = {
   onProgress: (job: string, progress: TrainingProgress) => void;
 };
 
-const unfinished: ReadonlySet<string> = new Set(['queued', 'running']);
+type Outcome = Pick<trainer.Job, 'state' | 'error' | 'result'>;
 
-/** Runs jobs one after the other. A job that was running when the process ended runs again; the same run key runs once. */
+const unfinished: ReadonlySet<string> = new Set(['queued', 'running']);
+const COMMIT_HASH = /^[0-9a-f]{7,64}$/;
+
+/**
+ * Runs jobs one after the other. A job that was running when the process ended runs again, as the next attempt, and so
+ * does one that met something that was away; the same run key runs once.
+ */
 export class JobQueue {
   readonly #parts: Parts;
-  readonly #waiters = new Waiters();
-  readonly #aborts = new Map<string, AbortController>();
+  readonly #waiters: Waiters;
+  readonly #cancels = new Map<string, AbortController>();
   #queue: Promise<void> = Promise.resolve();
-  readonly #stopping = new AbortController();
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#waiters = new Waiters(parts.stopping);
   }
 
   async resume(): Promise<void> {
@@ -49,26 +62,29 @@ export class JobQueue {
   }): Promise<trainer.Job> {
     const { store, clock } = this.#parts;
     const { spec } = request;
-    if (request.release && spec.code.dirty)
+    const { commit, dirty } = spec.code;
+    if (request.release && dirty)
       throw invalid('spec.code.dirty', 'must be false for a release: commit the changes first');
-    checkParams(spec);
-    const source = await this.#trainingSet(spec.trainingSet);
-    if (!source.set.data) throw invalid('spec.trainingSet', 'must have finished');
-    const runKey = keyOf(spec, source.set.data);
+    if (request.release && !COMMIT_HASH.test(commit))
+      throw invalid('spec.code.commit', 'must be a hash for a release: a name may move');
+    checkParams(spec.algorithm, spec.params, (name) => `spec.params.${name}`);
+    checkSplit(spec.split, 'spec.split');
+    const { data } = await this.#parts.findTrainingSet(spec.trainingSet, 'spec.trainingSet');
+    const runKey = keyOf(spec, data);
+    const lost = request.rebuild ? undefined : await this.#lostResult(runKey);
     const queued = await store.transaction(
       async (tx): Promise<{ job: trainer.Job; isNew: boolean }> => {
         await tx.query('select pg_advisory_xact_lock(hashtext($1))', [`run-key/${runKey}`]);
-        const known = await store.findByRunKey(tx, runKey);
-        if (known && !(request.rebuild && known.job.state === 'succeeded')) {
-          if (known.job.state !== 'succeeded') return { job: known.job, isNew: false };
+        const done = request.rebuild
+          ? undefined
+          : await store.findByRunKey(runKey, 'succeeded', tx);
+        if (done?.job.result && done.job.id !== lost)
           return {
-            job: {
-              ...known.job,
-              result: known.job.result && { ...known.job.result, cached: true },
-            },
+            job: { ...done.job, result: { ...done.job.result, cached: true } },
             isNew: false,
           };
-        }
+        const underWay = await store.findByRunKey(runKey, 'unfinished', tx);
+        if (underWay) return { job: underWay.job, isNew: false };
         const job: trainer.Job = {
           id: newId(clock.nowMs()),
           name: request.name,
@@ -98,11 +114,13 @@ export class JobQueue {
   }
 
   /** Waits up to `waitMs` for a job that is not finished. */
-  async get(id: string, waitMs: number): Promise<trainer.Job> {
-    const { job } = await this.#parts.store.get(id);
-    if (!unfinished.has(job.state) || waitMs === 0) return job;
-    await this.#waiters.wait(id, waitMs);
-    return (await this.#parts.store.get(id)).job;
+  get(id: string, waitMs: number): Promise<trainer.Job> {
+    return this.#waiters.until(
+      id,
+      waitMs,
+      async () => (await this.#parts.store.get(id)).job,
+      ({ state }) => !unfinished.has(state),
+    );
   }
 
   async cancel(id: string): Promise<trainer.Job> {
@@ -116,16 +134,13 @@ export class JobQueue {
         });
       return this.#change(tx, current, { state: 'cancelled', finishedAt: this.#now() });
     });
-    this.#aborts.get(id)?.abort(new AppError('cancelled', 'the job was cancelled'));
+    this.#cancels.get(id)?.abort(new AppError('cancelled', 'the job was cancelled'));
     this.#waiters.wake(id);
     return job;
   }
 
-  /** Ends what runs without a verdict: it is run again at the next start. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    for (const abort of this.#aborts.values())
-      abort.abort(new AppError('cancelled', 'the process stops'));
+  /** Settles when nothing runs any more, soon after the process began to stop. */
+  async idle(): Promise<void> {
     await this.#queue;
   }
 
@@ -141,47 +156,55 @@ export class JobQueue {
   }
 
   async #run(id: string): Promise<void> {
-    const { store, run, onProgress, log } = this.#parts;
-    if (this.#isStopping()) return;
-    const stored = await store.get(id);
-    if (!unfinished.has(stored.job.state)) return;
-    const abort = new AbortController();
-    this.#aborts.set(id, abort);
+    const { stopping, waitsMs } = this.#parts;
+    if (stopping.aborted) return;
+    const cancel = new AbortController();
+    this.#cancels.set(id, cancel);
+    const signal = AbortSignal.any([stopping, cancel.signal]);
+    const log = this.#parts.log.child({ job: id });
+    const retries = { waitsMs, signal, log };
     try {
-      const started = await store.transaction((tx) =>
-        this.#change(tx, stored.job, {
-          state: 'running',
-          attempt: stored.job.attempt + 1,
-          startedAt: this.#now(),
-        }),
+      const outcome = await tryAgain(() => this.#attempt(id, signal), retries).catch(
+        (error: unknown): Outcome => {
+          signal.throwIfAborted();
+          log.error({ err: error }, 'a job failed');
+          return { state: 'failed', error: errorText(error), result: null };
+        },
       );
-      const result = await run(await this.#toRun({ ...stored, job: started }), {
-        signal: abort.signal,
-        onProgress: (progress) => onProgress(id, progress),
-      });
-      await this.#end(id, { state: 'succeeded', result });
+      if (outcome) await tryAgain(() => this.#end(id, outcome), retries);
     } catch (error) {
-      if (this.#isStopping()) return;
-      log.error({ err: error, job: id }, 'a job failed');
-      const { message, details } = toAppError(error);
-      await this.#end(id, {
-        state: 'failed',
-        error: details ? `${message} ${JSON.stringify(details)}` : message,
-      });
+      if (!signal.aborted) throw error;
     } finally {
-      this.#aborts.delete(id);
+      this.#cancels.delete(id);
       this.#waiters.wake(id);
     }
   }
 
+  /** Nothing comes of a job that was cancelled before. */
+  async #attempt(id: string, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { store, run, onProgress } = this.#parts;
+    const started = await store.transaction(async (tx) => {
+      const stored = await store.get(id, tx);
+      if (!unfinished.has(stored.job.state)) return undefined;
+      const job = await this.#change(tx, stored.job, {
+        state: 'running',
+        attempt: stored.job.attempt + 1,
+        startedAt: this.#now(),
+      });
+      return { ...stored, job };
+    });
+    if (!started) return undefined;
+    const result = await run(await this.#toRun(started), {
+      signal,
+      onProgress: (progress) => onProgress(id, progress),
+    });
+    return { state: 'succeeded', error: null, result };
+  }
+
   async #toRun(stored: StoredJob): Promise<JobToRun> {
-    const { job, experiment, registerAs, rebuild } = stored;
+    const { job, experiment, registerAs } = stored;
     if (!job.spec || !job.runKey) throw new Error('a queued job without a specification');
-    const earlier = rebuild
-      ? await this.#parts.store.transaction((tx) =>
-          this.#parts.store.findByRunKey(tx, job.runKey ?? ''),
-        )
-      : undefined;
+    const earlier = await this.#parts.store.findByRunKey(job.runKey, 'succeeded');
     return {
       job,
       spec: job.spec,
@@ -193,11 +216,11 @@ export class JobQueue {
   }
 
   /** A job that was cancelled meanwhile stays so. */
-  async #end(id: string, change: Partial<trainer.Job>): Promise<void> {
+  async #end(id: string, outcome: Outcome): Promise<void> {
     await this.#parts.store.transaction(async (tx) => {
       const { job } = await this.#parts.store.get(id, tx);
       if (job.state === 'running')
-        await this.#change(tx, job, { ...change, finishedAt: this.#now() });
+        await this.#change(tx, job, { ...outcome, finishedAt: this.#now() });
     });
   }
 
@@ -211,34 +234,15 @@ export class JobQueue {
     return changed;
   }
 
-  async #trainingSet(id: string): Promise<LocalTrainingSet> {
-    try {
-      return await this.#parts.localTrainingSet(id);
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'not_found')
-        throw invalid('spec.trainingSet', 'there is no such training set');
-      throw error;
-    }
-  }
-
-  #isStopping(): boolean {
-    return this.#stopping.signal.aborted;
+  /** The job with this run key whose files are gone. */
+  async #lostResult(runKey: string): Promise<string | undefined> {
+    const done = await this.#parts.store.findByRunKey(runKey, 'succeeded');
+    if (!done?.job.result) return undefined;
+    const isThere = await this.#parts.hasArtifacts(done.job.result.artifactUri);
+    return isThere ? undefined : done.job.id;
   }
 
   #now(): string {
     return new Date(this.#parts.clock.nowMs()).toISOString();
-  }
-}
-
-function checkParams(spec: trainer.TrainingSpec): void {
-  try {
-    completeParams(spec.algorithm, spec.params);
-  } catch (error) {
-    if (!(error instanceof AppError && error.code === 'invalid_argument')) throw error;
-    const { field, rule } = error.details ?? {};
-    throw invalid(
-      `spec.${typeof field === 'string' ? field : 'params'}`,
-      typeof rule === 'string' ? rule : error.message,
-    );
   }
 }

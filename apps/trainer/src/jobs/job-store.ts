@@ -55,8 +55,12 @@ export class JobStore {
     await this.#outbox.add(tx, trainer.jobChanged, job);
   }
 
-  async get(id: string, tx: Pick<SqlTransaction, 'query'> = this.#sql): Promise<StoredJob> {
-    const [row] = await tx.query<JobRow>(`select ${COLUMNS} from jobs where id = $1`, [id]);
+  /** In a transaction nobody else changes it until the end. */
+  async get(id: string, tx?: SqlTransaction): Promise<StoredJob> {
+    const [row] = await (tx ?? this.#sql).query<JobRow>(
+      `select ${COLUMNS} from jobs where id = $1 ${tx ? 'for update' : ''}`,
+      [id],
+    );
     if (!row) throw new AppError('not_found', 'there is no such job', { details: { job: id } });
     return storedJob(row);
   }
@@ -69,14 +73,15 @@ export class JobStore {
     return rows.map((row) => storedJob(row).job);
   }
 
-  /** The newest job with this key that runs, waits or has succeeded. */
+  /** The newest job with this key that has succeeded, or that waits or runs. */
   async findByRunKey(
-    tx: Pick<SqlTransaction, 'query'>,
     runKey: string,
+    kind: 'succeeded' | 'unfinished',
+    tx: Pick<SqlTransaction, 'query'> = this.#sql,
   ): Promise<StoredJob | undefined> {
     const [row] = await tx.query<JobRow>(
-      `select ${COLUMNS} from jobs where run_key = $1 and state in ('queued', 'running', 'succeeded') order by (state = 'succeeded') desc, created_at desc limit 1`,
-      [runKey],
+      `select ${COLUMNS} from jobs where run_key = $1 and state = any($2) order by created_at desc, id desc limit 1`,
+      [runKey, kind === 'succeeded' ? ['succeeded'] : ['queued', 'running']],
     );
     return row && storedJob(row);
   }

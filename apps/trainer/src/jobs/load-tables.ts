@@ -7,6 +7,7 @@ import type { TrainingTable } from '../algorithms/training-table.ts';
 /** A finished training set and where its rows lie on this machine. */
 export type LocalTrainingSet = {
   set: featureStore.TrainingSet;
+  data: NonNullable<featureStore.TrainingSet['data']>;
   features: readonly string[];
   file: string;
 };
@@ -19,44 +20,38 @@ export type SplitTables = {
 
 /**
  * Reads a training set column by column and splits it by prediction time: never a row of the future in training. With
- * `maximumRows` the training part is thinned by a hash of each row's place, the same rows each time.
+ * `maximumRows` the parts for training and validation are thinned by a hash of each row's place, the same rows each time.
  */
 export async function loadTables(
   analytics: Analytics,
   { features, file }: LocalTrainingSet,
   split: trainer.TrainingSpec['split'],
-  options: { maximumRows?: number | undefined } = {},
+  { field, maximumRows }: { field: string; maximumRows?: number | undefined },
 ): Promise<SplitTables> {
   const validFromMs = Date.parse(split.validFrom);
   const testFromMs = split.testFrom === undefined ? undefined : Date.parse(split.testFrom);
-  if (testFromMs !== undefined && testFromMs <= validFromMs)
-    throw invalid('split.testFrom', 'must be later than validFrom');
   const source = `read_parquet(${sqlText(file)}, file_row_number = true)`;
   const range = {
     train: `prediction_time < ${validFromMs}`,
     validation: `prediction_time >= ${validFromMs}${testFromMs === undefined ? '' : ` and prediction_time < ${testFromMs}`}`,
     test: `prediction_time >= ${testFromMs ?? 0}`,
   };
-  const read = async (part: keyof typeof range, maximumRows?: number): Promise<TrainingTable> => {
+  const read = async (part: keyof typeof range, mostRows?: number): Promise<TrainingTable> => {
     const thinned =
-      maximumRows === undefined ? '' : await thinning(analytics, source, range[part], maximumRows);
+      mostRows === undefined ? '' : await thinning(analytics, source, range[part], mostRows);
     const columns = await analytics.columns(
       `select label::double as label, ${features.map((name) => `${sqlName(name)}::double as ${sqlName(name)}`).join(', ')}
        from ${source} where ${range[part]} ${thinned} order by file_row_number`,
     );
-    return tableOf(columns, features);
+    const table = tableOf(columns, features);
+    if (table.rowCount === 0) throw invalid(field, `leaves no rows for ${part}`);
+    return table;
   };
-  const train = await read('train', options.maximumRows);
-  const validation = await read('validation', options.maximumRows);
-  for (const [part, table] of [
-    ['train', train],
-    ['validation', validation],
-  ] as const)
-    if (table.rowCount === 0)
-      throw new AppError('invalid_argument', `spec.split: leaves no rows for ${part}`, {
-        details: { field: 'spec.split', rule: `must leave rows for ${part}` },
-      });
-  return { train, validation, test: testFromMs === undefined ? undefined : await read('test') };
+  return {
+    train: await read('train', maximumRows),
+    validation: await read('validation', maximumRows),
+    test: testFromMs === undefined ? undefined : await read('test'),
+  };
 }
 
 async function thinning(

@@ -8,8 +8,8 @@ import { trainInWorker } from '../algorithms/train-in-worker.ts';
 import type { TrainingProgress } from '../algorithms/training-progress.ts';
 import type { TrackingClient } from '../tracking/tracking-client.ts';
 import { evaluateModel } from './evaluate-model.ts';
+import type { FindTrainingSet } from './find-training-set.ts';
 import { loadTables } from './load-tables.ts';
-import type { LocalTrainingSet } from './load-tables.ts';
 import { checkParity, packageModel } from './package-model.ts';
 
 export type JobToRun = {
@@ -25,7 +25,7 @@ export type JobToRun = {
 type Parts = {
   tracking: TrackingClient;
   openAnalytics: () => Promise<Analytics>;
-  localTrainingSet: (id: string) => Promise<LocalTrainingSet>;
+  findTrainingSet: FindTrainingSet;
   onProgress: (progress: TrainingProgress) => void;
   clock: Clock;
   signal: AbortSignal;
@@ -38,11 +38,11 @@ export async function runJob(
   { job, spec, runKey, experiment, registerAs, earlier }: JobToRun,
   parts: Parts,
 ): Promise<NonNullable<trainer.Job['result']>> {
-  const { tracking, openAnalytics, localTrainingSet, onProgress, clock, signal } = parts;
+  const { tracking, openAnalytics, findTrainingSet, onProgress, clock, signal } = parts;
   const startedMs = performance.now();
-  const source = await localTrainingSet(spec.trainingSet);
+  const source = await findTrainingSet(spec.trainingSet, 'spec.trainingSet');
   const tables = await withAnalytics(openAnalytics, (analytics) =>
-    loadTables(analytics, source, spec.split),
+    loadTables(analytics, source, spec.split, { field: 'spec.split' }),
   );
   const snapshot = source.set.request.spine.snapshot;
   const lineage = {
@@ -50,10 +50,12 @@ export async function runJob(
     [mlflow.lineageTags.snapshot]: snapshot,
     [mlflow.lineageTags.trainingSet]: spec.trainingSet,
     [mlflow.lineageTags.commit]: spec.code.commit,
+    'mlflow.git.dirty': String(spec.code.dirty),
   };
   const run = await tracking.startRun(await tracking.experiment(experiment), job.name, {
     ...lineage,
     'flywheel.job': job.id,
+    'flywheel.attempt': String(job.attempt),
     'mlflow.source.type': 'JOB',
     'mlflow.source.name': 'flywheel trainer',
   });
@@ -80,6 +82,9 @@ export async function runJob(
         details: { earlier: earlier.onnxSha256, now: trained.digest },
       });
     await tracking.logHistory(run, trained.history);
+    const warnings: Record<string, string> =
+      trained.warnings.length === 0 ? {} : { 'flywheel.warnings': trained.warnings.join('; ') };
+    await tracking.setTags(run, warnings);
 
     const model = parseModel(trained.modelJson);
     const parity = await checkParity(model, trained.onnx, tables.validation, signal);
@@ -104,14 +109,18 @@ export async function runJob(
       await tracking.logArtifact(run, `${MODEL_FOLDER}/${name}`, bytes);
     await tracking.logArtifact(run, 'trainer/model.json', Buffer.from(trained.modelJson));
     signal.throwIfAborted();
+    await tracking.endRun(run, 'FINISHED');
+    // Last, for it cannot be repeated without a second version.
     const version =
       registerAs === undefined
         ? null
         : {
             name: registerAs,
-            version: await tracking.register(registerAs, run, MODEL_FOLDER, lineage),
+            version: await tracking.register(registerAs, run, MODEL_FOLDER, {
+              ...lineage,
+              ...warnings,
+            }),
           };
-    await tracking.endRun(run, 'FINISHED');
     return {
       run: run.id,
       cached: false,

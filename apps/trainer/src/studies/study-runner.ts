@@ -1,11 +1,15 @@
-import { AppError, newId, toAppError } from '@flywheel/core';
-import type { Clock, Logger } from '@flywheel/core';
+import { AppError, canonicalJson, newId, sha256, toAppError } from '@flywheel/core';
+import type { Clock } from '@flywheel/core';
 import { trainer } from '@flywheel/contracts';
 import type { Analytics, Sql } from '@flywheel/storage';
-import { completeParams } from '../algorithms/train.ts';
 import { trainInWorker } from '../algorithms/train-in-worker.ts';
+import { checkParams, checkSplit } from '../jobs/check-request.ts';
+import { errorText } from '../jobs/error-text.ts';
+import type { FindTrainingSet } from '../jobs/find-training-set.ts';
 import { loadTables } from '../jobs/load-tables.ts';
-import type { LocalTrainingSet, SplitTables } from '../jobs/load-tables.ts';
+import type { SplitTables } from '../jobs/load-tables.ts';
+import { tryAgain } from '../jobs/try-again.ts';
+import type { Retries } from '../jobs/try-again.ts';
 import { Waiters } from '../jobs/waiters.ts';
 import { checkSearchSpace } from '../search/search-space.ts';
 import type { SearchSpace } from '../search/search-space.ts';
@@ -18,24 +22,30 @@ import type { StudyRequest } from './study-request.ts';
 type Parts = {
   sql: Sql;
   tracking: TrackingClient;
-  localTrainingSet: (id: string) => Promise<LocalTrainingSet>;
+  findTrainingSet: FindTrainingSet;
   openAnalytics: () => Promise<Analytics>;
   clock: Clock;
-  log: Logger;
+  /** Their signal is aborted when the process begins to stop. */
+  retries: Retries;
 };
+
+type StudyTrial = trainer.Study['trials'][number];
 
 /**
  * Hyperparameter studies, one at a time. Trial i is suggested from the stored results before it alone, so that a study
- * that was cut off goes on as if it had not been; the wanted number of trials is exact.
+ * that was cut off, by the end of the process or because something was away, goes on as if it had not been; the wanted
+ * number of trials is exact. The same request is one study.
  */
 export class StudyRunner {
   readonly #parts: Parts;
-  readonly #waiters = new Waiters();
+  readonly #waiters: Waiters;
   #queue: Promise<void> = Promise.resolve();
-  readonly #stopping = new AbortController();
+  readonly #stopping: AbortSignal;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#stopping = parts.retries.signal;
+    this.#waiters = new Waiters(this.#stopping);
   }
 
   async resume(): Promise<void> {
@@ -45,44 +55,30 @@ export class StudyRunner {
     for (const { id } of rows) this.#enqueue(id);
   }
 
+  /** The study of this request that runs or is done; else a new one. */
   async create(request: StudyRequest): Promise<trainer.Study> {
-    checkSearchSpace(spaceOf(request));
-    completeParams(request.algorithm, {
-      ...request.fixed,
-      ...Object.fromEntries(
-        Object.entries(request.space).map(([name, parameter]) => [name, parameter.low]),
-      ),
-    });
-    await this.#parts.localTrainingSet(request.trainingSet);
-    const study: trainer.Study = {
-      id: newId(this.#parts.clock.nowMs()),
-      name: request.name,
-      state: 'running',
-      algorithm: request.algorithm,
-      experiment: request.experiment,
-      seed: request.seed,
-      trialsWanted: request.trials,
-      error: null,
-      trials: [],
-      best: null,
-    };
-    await this.#parts.sql.query(
-      'insert into studies (id, state, request, study) values ($1, $2, $3, $4)',
-      [study.id, study.state, JSON.stringify(request), JSON.stringify(study)],
+    checkRequest(request);
+    await this.#parts.findTrainingSet(request.trainingSet, 'trainingSet');
+    const key = sha256(canonicalJson(request));
+    for (;;) {
+      const study = await this.#insert(key, request);
+      if (study) this.#enqueue(study.id);
+      const known = study ?? (await this.#findByKey(key));
+      if (known) return known; // else it has failed in between
+    }
+  }
+
+  get(id: string, waitMs: number): Promise<trainer.Study> {
+    return this.#waiters.until(
+      id,
+      waitMs,
+      async () => (await this.#load(id)).study,
+      ({ state }) => state !== 'running',
     );
-    this.#enqueue(study.id);
-    return study;
   }
 
-  async get(id: string, waitMs: number): Promise<trainer.Study> {
-    const { study } = await this.#load(id);
-    if (study.state !== 'running' || waitMs === 0) return study;
-    await this.#waiters.wait(id, waitMs);
-    return (await this.#load(id)).study;
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping.abort(new AppError('cancelled', 'the process stops'));
+  /** Settles when nothing runs any more, soon after the process began to stop. */
+  async idle(): Promise<void> {
     await this.#queue;
   }
 
@@ -90,7 +86,7 @@ export class StudyRunner {
     this.#queue = this.#queue
       .then(() => this.#run(id))
       .catch((err: unknown) => {
-        this.#parts.log.error(
+        this.#parts.retries.log.error(
           { err, study: id },
           'a study could not be brought to an end; it goes on at the next start',
         );
@@ -98,30 +94,36 @@ export class StudyRunner {
   }
 
   async #run(id: string): Promise<void> {
-    if (this.#isStopping()) return;
+    const log = this.#parts.retries.log.child({ study: id });
+    const retries = { ...this.#parts.retries, log };
+    try {
+      this.#stopping.throwIfAborted();
+      await tryAgain(() => this.#goOn(id), retries).catch(async (error: unknown) => {
+        this.#stopping.throwIfAborted();
+        log.error({ err: error }, 'a study failed');
+        const { study } = await tryAgain(() => this.#load(id), retries);
+        await this.#save({ ...study, state: 'failed', error: errorText(error) });
+      });
+    } catch (error) {
+      if (!this.#stopping.aborted) throw error;
+    } finally {
+      this.#waiters.wake(id);
+    }
+  }
+
+  async #goOn(id: string): Promise<void> {
     const stored = await this.#load(id);
     const { request } = stored;
     let { study } = stored;
-    try {
-      const tables = await this.#tables(request);
-      const experiment = await this.#parts.tracking.experiment(study.experiment);
-      // A trial that was cut off by a restart did not happen: its number is tried again.
-      study = { ...study, trials: study.trials.filter((trial) => trial.state !== 'running') };
-      while (study.trials.length < study.trialsWanted) {
-        this.#stopping.signal.throwIfAborted();
-        study = await this.#trial(study, request, tables, experiment);
-      }
-      await this.#save({ ...study, state: 'succeeded' });
-    } catch (error) {
-      if (this.#isStopping()) return;
-      this.#parts.log.error({ err: error, study: id }, 'a study failed');
-      await this.#save({ ...study, state: 'failed', error: toAppError(error).message });
+    const tables = await this.#tables(request);
+    const experiment = await this.#parts.tracking.experiment(study.experiment);
+    while (study.trials.length < study.trialsWanted) {
+      this.#stopping.throwIfAborted();
+      study = withTrial(study, await this.#trial(study, request, tables, experiment));
+      await this.#save(study);
+      this.#waiters.wake(id);
     }
-    this.#waiters.wake(id);
-  }
-
-  #isStopping(): boolean {
-    return this.#stopping.signal.aborted;
+    await this.#save({ ...study, state: 'succeeded' });
   }
 
   async #trial(
@@ -129,16 +131,20 @@ export class StudyRunner {
     request: StudyRequest,
     tables: SplitTables,
     experiment: string,
-  ): Promise<trainer.Study> {
+  ): Promise<StudyTrial> {
     const { tracking } = this.#parts;
     const number = study.trials.length;
-    const space = spaceOf(request);
     const suggested = suggestTpe(
-      { seed: request.seed, space, direction: 'minimize' },
+      { seed: request.seed, space: spaceOf(request), direction: 'minimize' },
       number,
       study.trials.map(toTrial),
     );
     const params = { ...request.fixed, ...(suggested as Record<string, number>) }; // the space holds numbers only
+    const equal = study.trials.find(
+      (trial) =>
+        trial.state === 'complete' && canonicalJson(trial.params) === canonicalJson(params),
+    );
+    if (equal) return { ...equal, number, seconds: 0 };
     const run = await tracking.startRun(experiment, `${study.name}-${number}`, {
       'flywheel.study': study.id,
       'flywheel.trial': String(number),
@@ -146,7 +152,10 @@ export class StudyRunner {
       'mlflow.source.name': 'flywheel trainer',
     });
     const startedMs = performance.now();
-    let finished: trainer.Study['trials'][number];
+    const ended = (state: 'complete' | 'failed', value: number | null): StudyTrial => ({
+      ...{ number, run: run.id, state, params, value },
+      seconds: (performance.now() - startedMs) / 1000,
+    });
     try {
       await tracking.logParams(run, {
         algorithm: request.algorithm,
@@ -161,9 +170,11 @@ export class StudyRunner {
           validation: tables.validation,
           seed: request.seed,
         },
-        { signal: this.#stopping.signal },
+        { signal: this.#stopping },
       );
-      const value = trained.final?.validLogLoss ?? trained.history.at(-1)?.validLogLoss ?? null;
+      const value = trained.final?.validLogLoss ?? trained.history.at(-1)?.validLogLoss;
+      if (value === undefined || !Number.isFinite(value))
+        throw new AppError('internal', 'training gave no loss on the validation rows');
       await tracking.logHistory(run, trained.history);
       await tracking.logArtifact(
         run,
@@ -171,51 +182,56 @@ export class StudyRunner {
         Buffer.from(JSON.stringify(trained.history)),
       );
       await tracking.endRun(run, 'FINISHED');
-      finished = {
-        number,
-        run: run.id,
-        state: 'complete',
-        params,
-        value,
-        seconds: (performance.now() - startedMs) / 1000,
-      };
+      return ended('complete', value);
     } catch (error) {
       await tracking
-        .endRun(run, this.#stopping.signal.aborted ? 'KILLED' : 'FAILED')
+        .endRun(run, this.#stopping.aborted ? 'KILLED' : 'FAILED')
         .catch(() => undefined); // the trial's own error is the one to tell
-      this.#stopping.signal.throwIfAborted();
-      const { retryable } = toAppError(error);
-      if (retryable) throw error;
-      this.#parts.log.warn({ err: error, study: study.id, trial: number }, 'a trial failed');
-      finished = {
-        number,
-        run: run.id,
-        state: 'failed',
-        params,
-        value: null,
-        seconds: (performance.now() - startedMs) / 1000,
-      };
+      this.#stopping.throwIfAborted();
+      if (toAppError(error).retryable) throw error;
+      this.#parts.retries.log.warn(
+        { err: error, study: study.id, trial: number },
+        'a trial failed',
+      );
+      return ended('failed', null);
     }
-    const trials = [...study.trials, finished];
-    const best = bestTrial(trials.map(toTrial), 'minimize');
-    const bestOf = trials.find((trial) => trial.number === best?.number);
-    const changed = {
-      ...study,
-      trials,
-      best:
-        bestOf?.value == null
-          ? null
-          : { number: bestOf.number, params: bestOf.params, value: bestOf.value },
-    };
-    await this.#save(changed);
-    this.#waiters.wake(study.id);
-    return changed;
   }
 
   async #tables(request: StudyRequest): Promise<SplitTables> {
-    const source = await this.#parts.localTrainingSet(request.trainingSet);
+    const source = await this.#parts.findTrainingSet(request.trainingSet, 'trainingSet');
     await using analytics = await this.#parts.openAnalytics();
-    return await loadTables(analytics, source, request.split, { maximumRows: request.maximumRows });
+    const { maximumRows } = request;
+    return await loadTables(analytics, source, request.split, { field: 'split', maximumRows });
+  }
+
+  /** Undefined when this request has a study that runs or is done. */
+  async #insert(key: string, request: StudyRequest): Promise<trainer.Study | undefined> {
+    const study: trainer.Study = {
+      id: newId(this.#parts.clock.nowMs()),
+      name: request.name,
+      state: 'running',
+      algorithm: request.algorithm,
+      experiment: request.experiment,
+      seed: request.seed,
+      trialsWanted: request.trials,
+      error: null,
+      trials: [],
+      best: null,
+    };
+    const inserted = await this.#parts.sql.query(
+      `insert into studies (id, request_key, state, request, study) values ($1, $2, $3, $4, $5)
+       on conflict (request_key) where state in ('running', 'succeeded') do nothing returning id`,
+      [study.id, key, study.state, JSON.stringify(request), JSON.stringify(study)],
+    );
+    return inserted.length > 0 ? study : undefined;
+  }
+
+  async #findByKey(key: string): Promise<trainer.Study | undefined> {
+    const [row] = await this.#parts.sql.query<{ study: unknown }>(
+      `select study from studies where request_key = $1 and state in ('running', 'succeeded')`,
+      [key],
+    );
+    return row && trainer.study.parse(row.study);
   }
 
   async #load(id: string): Promise<{ study: trainer.Study; request: StudyRequest }> {
@@ -228,12 +244,38 @@ export class StudyRunner {
   }
 
   async #save(study: trainer.Study): Promise<void> {
-    await this.#parts.sql.query('update studies set state = $2, study = $3 where id = $1', [
-      study.id,
-      study.state,
-      JSON.stringify(study),
-    ]);
+    const values = [study.id, study.state, JSON.stringify(study)];
+    await tryAgain(
+      () =>
+        this.#parts.sql.query('update studies set state = $2, study = $3 where id = $1', values),
+      this.#parts.retries,
+    );
   }
+}
+
+function checkRequest(request: StudyRequest): void {
+  const { algorithm, space, fixed, split } = request;
+  checkSearchSpace(spaceOf(request));
+  for (const end of ['low', 'high'] as const) {
+    const values = Object.entries(space).map(
+      ([name, parameter]) => [name, parameter[end]] as const,
+    );
+    checkParams(algorithm, { ...fixed, ...Object.fromEntries(values) }, (name) =>
+      name in space ? `space.${name}` : `fixed.${name}`,
+    );
+  }
+  checkSplit(split, 'split');
+}
+
+function withTrial(study: trainer.Study, trial: StudyTrial): trainer.Study {
+  const trials = [...study.trials, trial];
+  const best = trials[bestTrial(trials.map(toTrial), 'minimize')?.number ?? -1];
+  return {
+    ...study,
+    trials,
+    best:
+      best?.value == null ? null : { number: best.number, params: best.params, value: best.value },
+  };
 }
 
 function spaceOf(request: StudyRequest): SearchSpace {
