@@ -1,6 +1,7 @@
 import type { Scalar } from '@flywheel/contracts';
 import type { ResolvedView } from '../definitions/resolved-service.ts';
 import { instantMs } from '../vectors/instants.ts';
+import { numberOf } from '../vectors/numbers.ts';
 import { rowId } from '../windows/window-rows.ts';
 import type { OnlineRow } from './online-rows.ts';
 
@@ -35,11 +36,4 @@ export function rowOf(
       values: plan.columns.map((column) => numberOf(record[column])),
     },
   };
-}
-
-function numberOf(value: unknown): number {
-  if (typeof value === 'number') return value;
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'string' && value.trim() !== '') return Number(value);
-  return Number.NaN;
 }

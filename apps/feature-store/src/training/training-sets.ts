@@ -50,15 +50,7 @@ export class TrainingSets {
     const snapshot = await this.#parts.peers.call(ingestion.getSnapshot, {
       params: { snapshot: request.spine.snapshot },
     });
-    const columns = new Set(snapshot.columns.map((column) => column.name));
-    for (const [field, column] of [
-      ['label.column', request.label.column],
-      ['label.knownAt', request.label.knownAt],
-    ] as const)
-      if (!columns.has(column))
-        throw new AppError('invalid_argument', `${field}: the snapshot has no column "${column}"`, {
-          details: { field, rule: `must be one of ${[...columns].join(', ')}` },
-        });
+    trainingSetSql(request, service, { ...snapshot, files: [] }); // refuses what could not be joined
     const recipe = sha256(
       canonicalJson({
         request,
@@ -170,8 +162,8 @@ export class TrainingSets {
       snapshot.files.map((file) => publicObjects.localFile(file.objectKey)),
     );
     const { statements, counts, rows } = trainingSetSql(set.request, service, {
+      ...snapshot,
       files,
-      dataset: snapshot.dataset,
     });
     const file = join(folder, `${set.id}.parquet`);
     try {

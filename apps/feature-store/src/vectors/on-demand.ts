@@ -1,6 +1,7 @@
 import { invalid } from '@flywheel/core';
 import type { featureStore, Scalar } from '@flywheel/contracts';
 import { instantMs } from './instants.ts';
+import { numberOf } from './numbers.ts';
 
 const DAY_MS = 86_400_000;
 /** 1 January 1970 was a Thursday: 3 when Monday is 0. */
@@ -17,7 +18,7 @@ export function onDemandValue(
     throw invalid(`${path}.${feature.from}`, `is required by feature ${feature.feature}`);
   if (value === null) return Number.NaN;
   if (feature.transform === 'value') {
-    const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value);
+    const number = numberOf(value);
     if (Number.isNaN(number)) throw invalid(`${path}.${feature.from}`, 'must be a number');
     return number;
   }
