@@ -23,6 +23,7 @@ type Body = Record<string, unknown>;
 const VALID_FROM = 400;
 const TEST_FROM = 500;
 const TRIES = 6;
+const patiently = { withinMs: 120_000 };
 /** Trains longer than any test waits. */
 const endless = { trees: 100_000, minRowsPerLeaf: 1 };
 
@@ -128,24 +129,18 @@ const jobNow = async (id: string, waitMs = 0) =>
   (await call('GET', `/jobs/${id}?waitMs=${waitMs}`)).body as shapes.Job;
 
 const ended = (id: string) =>
-  eventually(
-    async () => {
-      const job = await jobNow(id, 10_000);
-      expect(job.state).not.toMatch(/queued|running/);
-      return job;
-    },
-    { withinMs: 120_000 },
-  );
+  eventually(async () => {
+    const job = await jobNow(id, 10_000);
+    expect(job.state).not.toMatch(/queued|running/);
+    return job;
+  }, patiently);
 
 const studyEnded = (id: string) =>
-  eventually(
-    async () => {
-      const study = (await call('GET', `/studies/${id}?waitMs=10000`)).body as shapes.Study;
-      expect(study.state).not.toBe('running');
-      return study;
-    },
-    { withinMs: 120_000 },
-  );
+  eventually(async () => {
+    const study = (await call('GET', `/studies/${id}?waitMs=10000`)).body as shapes.Study;
+    expect(study.state).not.toBe('running');
+    return study;
+  }, patiently);
 
 const trialsOf = ({ trials }: shapes.Study) =>
   trials.map(({ number, state, params, value }) => ({ number, state, params, value }));
@@ -210,12 +205,14 @@ describe('a job', () => {
     const { id } = await submitted(aJob('events'));
     await ended(id);
 
-    await eventually(() =>
-      expect(transitions.filter((job) => job.id === id).map(({ state }) => state)).toEqual([
-        'queued',
-        'running',
-        'succeeded',
-      ]),
+    await eventually(
+      () =>
+        expect(transitions.filter((job) => job.id === id).map(({ state }) => state)).toEqual([
+          'queued',
+          'running',
+          'succeeded',
+        ]),
+      patiently,
     );
   });
 
@@ -380,8 +377,9 @@ describe('a cancelled job', () => {
 
     expect(cancelled).toMatchObject({ status: 200, body: { state: 'cancelled' } });
     expect(await waiting).toMatchObject({ id });
-    await eventually(() =>
-      expect(tracking.runsOf('cancelled')).toMatchObject([{ status: 'KILLED' }]),
+    await eventually(
+      () => expect(tracking.runsOf('cancelled')).toMatchObject([{ status: 'KILLED' }]),
+      patiently,
     );
     expect(await jobNow(id)).toMatchObject({ state: 'cancelled', attempt: 1, error: null });
     expect(await call('POST', `/jobs/${id}/cancel`)).toMatchObject({
@@ -652,7 +650,10 @@ describe('an alert', () => {
       fingerprint: alerts[0]!.fingerprint,
     });
     for (const alert of [...alerts, last]) await bus.publish(monitor.alertChanged, alert);
-    await eventually(async () => expect(await proposalsOf(last.endpoint)).toHaveLength(1));
+    await eventually(
+      async () => expect(await proposalsOf(last.endpoint)).toHaveLength(1),
+      patiently,
+    );
   }
 
   it('that begins firing becomes one proposal though it is delivered twice', async () => {
@@ -666,8 +667,9 @@ describe('an alert', () => {
         cause: { kind: 'alert', reference: 'fires', reason: 'it drifts (alert fires)' },
       },
     ]);
-    await eventually(() =>
-      expect(transitions.filter(({ name }) => name === 'retrain-fires')).toHaveLength(1),
+    await eventually(
+      () => expect(transitions.filter(({ name }) => name === 'retrain-fires')).toHaveLength(1),
+      patiently,
     );
   });
 
@@ -719,19 +721,39 @@ describe('when the process ends', () => {
     expect(tracking.versionsOf('cut-off-model')).toHaveLength(1);
   });
 
+  it('a run whose end could not be told is ended by the next attempt', async () => {
+    const held = tracking.hold(mlflow.mlflowLogBatch);
+    const { id } = await submitted(aJob('untold'));
+    await held.reached;
+
+    tracking.goAway(1_000_000);
+    await stop();
+    tracking.comeBack();
+    await start();
+
+    expect(await ended(id)).toMatchObject({ state: 'succeeded', attempt: 2 });
+    expect(tracking.runsOf('untold').map(({ status }) => status)).toEqual(['KILLED', 'FINISHED']);
+  });
+
   it('a study goes on as if it had not been cut off', async () => {
     const unbroken = await studyEnded((await studied(aStudy('unbroken', { trials: 11 }))).id);
     const held = tracking.hold(mlflow.mlflowUpdateRun, 9);
     const { id } = await studied(aStudy('broken', { trials: 11 }));
     await held.reached;
 
+    tracking.goAway(1_000_000);
     await stop();
+    tracking.comeBack();
     await start();
 
     const broken = await studyEnded(id);
     expect(trialsOf(broken)).toEqual(trialsOf(unbroken));
     expect(broken.best).toEqual(unbroken.best);
-    const { length } = tracking.runsOf('broken').filter(({ status }) => status === 'FINISHED');
-    expect(length).toBe(11);
+    expect(tracking.runsOf('broken').map(({ name, status }) => [name, status])).toEqual([
+      ...broken.trials.slice(0, 9).map(({ number }) => [`broken-${number}`, 'FINISHED']),
+      ['broken-9', 'KILLED'],
+      ['broken-9', 'FINISHED'],
+      ['broken-10', 'FINISHED'],
+    ]);
   });
 });

@@ -33,9 +33,8 @@ async function start(
   const outbox = createOutbox({ sql, bus, log });
   spawn('outbox', outbox.relay(signal));
   const store = new JobStore({ sql, outbox });
-  const trackingUntil = (until: AbortSignal) =>
-    new TrackingClient({ peers, urlOf, clock, retries: { waitsMs, signal: until, log } });
-  const tracking = trackingUntil(signal);
+  const retries = { waitsMs, signal, log };
+  const tracking = new TrackingClient({ peers, urlOf, clock, retries });
   const openAnalytics = () =>
     context.openAnalytics({ memoryLimitMb: context.config.TRAINER_LOAD_MEMORY_MB });
   const findTrainingSet = trainingSetsOf({ peers, objects: publicObjects });
@@ -57,13 +56,13 @@ async function start(
     hasArtifacts: (uri) => tracking.hasArtifacts(uri),
     run: (job, hooks) =>
       runJob(job, {
-        ...{ tracking: trackingUntil(hooks.signal), openAnalytics, findTrainingSet, clock },
-        ...hooks,
+        ...{ openAnalytics, findTrainingSet, clock, signal: hooks.retries.signal },
+        tracking: new TrackingClient({ peers, urlOf, clock, retries: hooks.retries }),
+        onProgress: hooks.onProgress,
       }),
   });
   const studies = new StudyRunner({
-    ...{ sql, tracking, findTrainingSet, openAnalytics, clock },
-    retries: { waitsMs, signal, log },
+    ...{ sql, tracking, findTrainingSet, openAnalytics, clock, retries },
   });
   scope.defer(() => Promise.all([jobs.idle(), studies.idle()]));
 

@@ -65,6 +65,21 @@ export const mlflowGetRun = defineOperation({
   }),
 });
 
+export const mlflowSearchRuns = defineOperation({
+  name: 'mlflow.search-runs',
+  service: 'tracking',
+  method: 'POST',
+  path: '/api/2.0/mlflow/runs/search',
+  idempotent: true,
+  summary: 'Finds runs of experiments by a filter',
+  body: z.object({ experiment_ids: z.array(z.string()).min(1), filter: z.string() }),
+  reply: z.object({
+    runs: z
+      .array(z.object({ info: z.object({ run_id: z.string(), artifact_uri: z.string() }) }))
+      .default([]),
+  }),
+});
+
 export const mlflowGetLoggedModel = defineOperation({
   name: 'mlflow.get-logged-model',
   service: 'tracking',

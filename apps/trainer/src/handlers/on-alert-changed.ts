@@ -48,7 +48,6 @@ export function onAlertChanged({ store, clock }: { store: JobStore; clock: Clock
         job,
         experiment: alert.endpoint,
         registerAs: alert.model,
-        rebuild: false,
       });
     });
   };

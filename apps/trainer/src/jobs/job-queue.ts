@@ -23,7 +23,7 @@ type Parts = {
   hasArtifacts: (uri: string) => Promise<boolean>;
   run: (
     job: JobToRun,
-    hooks: { onProgress: (progress: TrainingProgress) => void; signal: AbortSignal },
+    hooks: { onProgress: (progress: TrainingProgress) => void; retries: Retries },
   ) => Promise<NonNullable<trainer.Job['result']>>;
   onProgress: (job: string, progress: TrainingProgress) => void;
 };
@@ -104,7 +104,6 @@ export class JobQueue {
           job,
           experiment: request.experiment,
           registerAs: request.registerAs,
-          rebuild: request.rebuild,
         });
         return { job, isNew: true };
       },
@@ -164,7 +163,7 @@ export class JobQueue {
     const log = this.#parts.log.child({ job: id });
     const retries = { waitsMs, signal, log };
     try {
-      const outcome = await tryAgain(() => this.#attempt(id, signal), retries).catch(
+      const outcome = await tryAgain(() => this.#attempt(id, retries), retries).catch(
         (error: unknown): Outcome => {
           signal.throwIfAborted();
           log.error({ err: error }, 'a job failed');
@@ -181,7 +180,7 @@ export class JobQueue {
   }
 
   /** Nothing comes of a job that was cancelled before. */
-  async #attempt(id: string, signal: AbortSignal): Promise<Outcome | undefined> {
+  async #attempt(id: string, retries: Retries): Promise<Outcome | undefined> {
     const { store, run, onProgress } = this.#parts;
     const started = await store.transaction(async (tx) => {
       const stored = await store.get(id, tx);
@@ -195,7 +194,7 @@ export class JobQueue {
     });
     if (!started) return undefined;
     const result = await run(await this.#toRun(started), {
-      signal,
+      retries,
       onProgress: (progress) => onProgress(id, progress),
     });
     return { state: 'succeeded', error: null, result };

@@ -7,17 +7,15 @@ export type StoredJob = {
   job: trainer.Job;
   experiment: string;
   registerAs: string | undefined;
-  rebuild: boolean;
 };
 
 type JobRow = {
   job: unknown;
   experiment: string | null;
   register_as: string | null;
-  rebuild: boolean;
 };
 
-const COLUMNS = 'job, experiment, register_as, rebuild';
+const COLUMNS = 'job, experiment, register_as';
 
 /** Jobs in SQL; every change of state is an event of the same transaction. */
 export class JobStore {
@@ -35,13 +33,10 @@ export class JobStore {
     return result;
   }
 
-  async insert(
-    tx: SqlTransaction,
-    { job, experiment, registerAs, rebuild }: StoredJob,
-  ): Promise<void> {
+  async insert(tx: SqlTransaction, { job, experiment, registerAs }: StoredJob): Promise<void> {
     await tx.query(
-      'insert into jobs (id, run_key, state, experiment, register_as, rebuild, job) values ($1, $2, $3, $4, $5, $6, $7)',
-      [job.id, job.runKey, job.state, experiment, registerAs ?? null, rebuild, JSON.stringify(job)],
+      'insert into jobs (id, run_key, state, experiment, register_as, job) values ($1, $2, $3, $4, $5, $6)',
+      [job.id, job.runKey, job.state, experiment, registerAs ?? null, JSON.stringify(job)],
     );
     await this.#outbox.add(tx, trainer.jobChanged, job);
   }
@@ -99,6 +94,5 @@ function storedJob(row: JobRow): StoredJob {
     job: trainer.job.parse(row.job),
     experiment: row.experiment ?? '',
     registerAs: row.register_as ?? undefined,
-    rebuild: row.rebuild,
   };
 }

@@ -32,6 +32,7 @@ type Parts = {
 };
 
 const MODEL_FOLDER = 'model';
+const JOB_TAG = 'flywheel.job';
 
 /** One training job: rows, model, checks, folder, run, version. Nothing is registered before every check has passed. */
 export async function runJob(
@@ -52,9 +53,11 @@ export async function runJob(
     [mlflow.lineageTags.commit]: spec.code.commit,
     'mlflow.git.dirty': String(spec.code.dirty),
   };
-  const run = await tracking.startRun(await tracking.experiment(experiment), job.name, {
+  const experimentId = await tracking.experiment(experiment);
+  if (job.attempt > 1) await tracking.killRuns(experimentId, JOB_TAG, job.id);
+  const run = await tracking.startRun(experimentId, job.name, {
     ...lineage,
-    'flywheel.job': job.id,
+    [JOB_TAG]: job.id,
     'flywheel.attempt': String(job.attempt),
     'mlflow.source.type': 'JOB',
     'mlflow.source.name': 'flywheel trainer',

@@ -29,6 +29,8 @@ type Parts = {
   retries: Retries;
 };
 
+const STUDY_TAG = 'flywheel.study';
+
 type StudyTrial = trainer.Study['trials'][number];
 
 /**
@@ -117,6 +119,7 @@ export class StudyRunner {
     let { study } = stored;
     const tables = await this.#tables(request);
     const experiment = await this.#parts.tracking.experiment(study.experiment);
+    await this.#parts.tracking.killRuns(experiment, STUDY_TAG, id);
     while (study.trials.length < study.trialsWanted) {
       this.#stopping.throwIfAborted();
       study = withTrial(study, await this.#trial(study, request, tables, experiment));
@@ -146,7 +149,7 @@ export class StudyRunner {
     );
     if (equal) return { ...equal, number, seconds: 0 };
     const run = await tracking.startRun(experiment, `${study.name}-${number}`, {
-      'flywheel.study': study.id,
+      [STUDY_TAG]: study.id,
       'flywheel.trial': String(number),
       'mlflow.source.type': 'JOB',
       'mlflow.source.name': 'flywheel trainer',

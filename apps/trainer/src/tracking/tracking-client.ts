@@ -77,6 +77,18 @@ export class TrackingClient {
     return { id: run.info.run_id, artifactUri: run.info.artifact_uri };
   }
 
+  /** Ends as killed what runs with this tag: whoever began it could not say how it ended. */
+  async killRuns(experiment: string, tag: string, value: string): Promise<void> {
+    const { runs } = await this.#peers.call(mlflow.mlflowSearchRuns, {
+      body: {
+        experiment_ids: [experiment],
+        filter: `tags.\`${tag}\` = '${value}' and attributes.status = 'RUNNING'`,
+      },
+    });
+    for (const { info } of runs)
+      await this.endRun({ id: info.run_id, artifactUri: info.artifact_uri }, 'KILLED');
+  }
+
   async logParams(run: Run, params: Readonly<Record<string, string | number>>): Promise<void> {
     await this.#log(run, { params: pairs(params) });
   }
@@ -155,7 +167,12 @@ export class TrackingClient {
 
   async #log(run: Run, batch: Omit<Batch, 'run_id'>): Promise<void> {
     await tryAgain(
-      () => this.#peers.call(mlflow.mlflowLogBatch, { body: { run_id: run.id, ...batch } }),
+      () =>
+        this.#peers.call(
+          mlflow.mlflowLogBatch,
+          { body: { run_id: run.id, ...batch } },
+          { signal: this.#retries.signal },
+        ),
       this.#retries,
     );
   }
