@@ -26,7 +26,7 @@ export const featureStore = defineService({
     const store = await context.openOnlineStore();
     const metrics = declareMetrics(context.metrics);
     const definitions = await DefinitionStore.open({ sql, outbox, clock });
-    const online = new OnlineRows(store);
+    const online = new OnlineRows(store, clock);
     const progress = context.scope.use(new OnlineProgress({ bus, metrics }));
     const trainingSets = new TrainingSets({
       sql,

@@ -283,7 +283,7 @@ export const readVectors = defineOperation({
       z.object({
         asOfMs: epochMs,
         values: z.array(finiteOrNull),
-        /** Entities that have no row at all in a view, as `<view>`. */
+        /** Views that know no row of the entity by then. */
         unknown: z.array(z.string()),
       }),
     ),

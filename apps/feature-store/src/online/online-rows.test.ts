@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '@flywheel/core';
 import { temporaryFolder } from '@flywheel/core/testing';
 import { openLmdbOnlineStore } from '@flywheel/storage';
 import type { OnlineStore } from '@flywheel/storage';
@@ -53,7 +54,7 @@ async function valuesOf(origin: string): Promise<number[]> {
 
 describe('rows of the online store', () => {
   it('are all there when streams and loads write to one entity at the same time', async () => {
-    const online = new OnlineRows(store);
+    const online = new OnlineRows(store, systemClock);
 
     await Promise.all(
       Array.from({ length: 100 }, (_, id) =>
@@ -66,7 +67,7 @@ describe('rows of the online store', () => {
   });
 
   it('are there once, however often they come', async () => {
-    const online = new OnlineRows(store);
+    const online = new OnlineRows(store, systemClock);
     const rows = [rowOf(1, 'JFK'), rowOf(2, 'JFK')];
 
     await online.apply([{ view, rows: [...rows, ...rows] }]);

@@ -1,3 +1,4 @@
+import type { Clock } from '@flywheel/core';
 import type { OnlineStore } from '@flywheel/storage';
 import type { ResolvedView } from '../definitions/resolved-service.ts';
 import { storeKey } from '../vectors/entity-key.ts';
@@ -16,9 +17,11 @@ type EntityRows = { view: ResolvedView; key: Uint8Array; rows: WindowRow[] };
 /** The online store's side of feature views: rows go in, in any order and any number of times. */
 export class OnlineRows {
   readonly #store: OnlineStore;
+  readonly #clock: Clock;
 
-  constructor(store: OnlineStore) {
+  constructor(store: OnlineStore, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
   }
 
   /** Applies rows of one or several views together; durable when it resolves. Gives what was applied, by view. */
@@ -43,6 +46,7 @@ export class OnlineRows {
 
   /** Streams and loads write to the same entities at the same time: what is stored is replaced, never overwritten. */
   async #merge(entities: readonly EntityRows[]): Promise<void> {
+    const nowMs = this.#clock.nowMs();
     await this.#store.update(
       entities.map((entity) => entity.key),
       (stored, index) => {
@@ -50,7 +54,7 @@ export class OnlineRows {
         const columns = view.plan.columns.length;
         const keptMs = view.plan.longestMs + DAY_MS;
         return bytesOf(
-          mergeRows(packedRows(stored, ROW_HEAD + columns), rows, { columns, keptMs }),
+          mergeRows(packedRows(stored, ROW_HEAD + columns), rows, { columns, keptMs, nowMs }),
         );
       },
     );

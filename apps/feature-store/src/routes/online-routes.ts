@@ -6,6 +6,7 @@ import type { FeatureStoreMetrics } from '../metrics.ts';
 import { materialise } from '../online/materialise.ts';
 import type { OnlineProgress } from '../online/online-progress.ts';
 import type { OnlineRows } from '../online/online-rows.ts';
+import { viewColumns } from '../snapshots/snapshot-columns.ts';
 import { readVectors } from '../vectors/read-vectors.ts';
 
 type Context = Pick<
@@ -33,9 +34,14 @@ export function onlineRoutes(
     const service = definitions.service(body.service);
     const vectors = await readVectors({ store, clock }, service, body.rows);
     metrics.vectors.add(vectors.length, { service: body.service });
-    for (const vector of vectors)
-      for (const view of vector.unknown) metrics.unknown.add(1, { view });
-    return { features: [...service.features], vectors };
+    const answers = vectors.map(({ newestMs, ...vector }) => ({
+      ...vector,
+      unknown: service.views
+        .filter((_, index) => newestMs[index] === undefined)
+        .map(({ view }) => view.name),
+    }));
+    for (const { unknown } of answers) for (const view of unknown) metrics.unknown.add(1, { view });
+    return { features: [...service.features], vectors: answers };
   });
 
   http.operation(featureStore.materialiseViews, async ({ body }) => {
@@ -46,18 +52,19 @@ export function onlineRoutes(
     const snapshot = await peers.call(ingestion.getSnapshot, {
       params: { snapshot: body.snapshot },
     });
+    for (const [index, view] of views.entries()) viewColumns(view, snapshot, `views[${index}]`); // all or none
     const files = await Promise.all(
       snapshot.files.map((file) => publicObjects.localFile(file.objectKey)),
     );
     await using analytics = await context.openAnalytics();
     let rows = 0;
     let entities = 0;
-    for (const view of views) {
+    for (const [index, view] of views.entries()) {
       const loaded = await materialise(
-        { analytics, online },
+        { analytics, online, skipped: (reason) => progress.skipped(view.view.name, reason) },
         view,
-        { dataset: snapshot.dataset, files },
-        Date.parse(body.asOf),
+        { ...snapshot, files },
+        { asOfMs: Date.parse(body.asOf), field: `views[${index}]` },
       );
       progress.applied(view.view.name, loaded, 'materialisation');
       rows += loaded.rows;

@@ -3,10 +3,10 @@ import { sqlName, sqlText } from '@flywheel/storage';
 import { entitiesOf, featureNames } from '../definitions/resolved-service.ts';
 import type { ResolvedService, ResolvedView } from '../definitions/resolved-service.ts';
 import { windowSql } from '../windows/window-sql.ts';
-import { instantSql, keyPartSql, numberSql } from './column-sql.ts';
-import type { SnapshotColumn } from './column-sql.ts';
-import { columnsOf, timeColumn, viewColumns } from './snapshot-columns.ts';
-import type { SnapshotColumns } from './snapshot-columns.ts';
+import { instantSql, keyPartSql, numberSql } from '../snapshots/column-sql.ts';
+import type { SnapshotColumn } from '../snapshots/column-sql.ts';
+import { columnsOf, timeColumn, viewColumns } from '../snapshots/snapshot-columns.ts';
+import type { SnapshotColumns } from '../snapshots/snapshot-columns.ts';
 
 /** The statements that make a training set, to be run in turn in one DuckDB. */
 export type TrainingSetSql = {
@@ -61,7 +61,7 @@ export function trainingSetSql(
     `create table spine as select *, (label_number > ${request.label.above})::int as is_positive,
       row_number() over (order by asked_ms, ${entities.map((_, index) => `entity_${index}`).join(', ')}, source_id) as row_id
       from judged where verdict = 'row'`,
-    ...service.views.flatMap((view, index) => viewSql(view, index, snapshot.dataset, columns)),
+    ...service.views.flatMap((view, index) => viewSql(view, index, snapshot)),
   ];
   const features = service.views.flatMap((view, index) =>
     featureNames(view).map(
@@ -94,10 +94,9 @@ export function trainingSetSql(
 function viewSql(
   view: ResolvedView,
   index: number,
-  dataset: string,
-  columns: SnapshotColumns,
+  snapshot: Pick<ingestion.Snapshot, 'columns' | 'dataset'>,
 ): string[] {
-  const { keys, event, known, values } = viewColumns(view, dataset, columns);
+  const { keys, event, known, values } = viewColumns(view, snapshot, 'service');
   const numbers = values.map((column, place) => `${numberSql(column)} as value_${place}`);
   const plan = { ...view.plan, columns: values.map((_, place) => `value_${place}`) };
   return [

@@ -14,24 +14,40 @@ export function keyParts(
   given: Readonly<Record<string, Scalar>>,
   path: string,
 ): KeyParts | undefined {
-  const columns = entity.keys.map((key) => given[key]);
+  const columns = entity.keys.map((key) => ownColumn(given, key));
   if (columns.every((value) => value !== undefined))
-    return columns.some((value) => value === null) ? undefined : columns.map(String);
-  const joined = given[entity.name];
+    return columns.some((value) => value === null)
+      ? undefined
+      : columns.map((value, index) => partText(value, `${path}.${entity.keys[index] ?? ''}`));
+  const joined = ownColumn(given, entity.name);
   if (joined === undefined)
     throw invalid(
-      `${path}.${entity.keys.find((key) => given[key] === undefined) ?? entity.name}`,
+      `${path}.${entity.keys[columns.indexOf(undefined)] ?? entity.name}`,
       `is required by entity ${entity.name}`,
     );
   if (joined === null) return undefined;
-  const parts =
-    entity.keys.length === 1 ? [String(joined)] : String(joined).split(entity.separator);
+  const text = partText(joined, `${path}.${entity.name}`);
+  const parts = entity.keys.length === 1 ? [text] : text.split(entity.separator);
   if (parts.length !== entity.keys.length)
     throw invalid(
       `${path}.${entity.name}`,
       `must be ${entity.keys.join(entity.separator)}; give the columns where a part holds "${entity.separator}"`,
     );
   return parts;
+}
+
+/** What a caller gave under a name, never what every object has under it. */
+export function ownColumn(
+  given: Readonly<Record<string, Scalar>>,
+  name: string,
+): Scalar | undefined {
+  return Object.hasOwn(given, name) ? given[name] : undefined;
+}
+
+function partText(value: Scalar, path: string): string {
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
+    throw invalid(path, 'must be text: as a JSON number it loses digits');
+  return String(value);
 }
 
 /**

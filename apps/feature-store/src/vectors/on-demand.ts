@@ -1,5 +1,6 @@
 import { invalid } from '@flywheel/core';
 import type { featureStore, Scalar } from '@flywheel/contracts';
+import { ownColumn } from './entity-key.ts';
 import { instantMs } from './instants.ts';
 import { numberOf } from './numbers.ts';
 
@@ -13,7 +14,7 @@ export function onDemandValue(
   columns: Readonly<Record<string, Scalar>>,
   path: string,
 ): number {
-  const value = columns[feature.from];
+  const value = ownColumn(columns, feature.from);
   if (value === undefined)
     throw invalid(`${path}.${feature.from}`, `is required by feature ${feature.feature}`);
   if (value === null) return Number.NaN;

@@ -1,12 +1,14 @@
 import { invalid } from '@flywheel/core';
 import type { Clock } from '@flywheel/core';
 import type { Scalar } from '@flywheel/contracts';
+import { onlineStoreLimits } from '@flywheel/storage';
 import type { OnlineStore } from '@flywheel/storage';
-import type { ResolvedService } from '../definitions/resolved-service.ts';
-import { aggregateRows } from '../windows/aggregate-rows.ts';
+import type { ResolvedService, ResolvedView } from '../definitions/resolved-service.ts';
+import { aggregateRows, newestKnownMs } from '../windows/aggregate-rows.ts';
 import { packedRows, ROW_HEAD } from '../windows/window-rows.ts';
 import type { PackedRows } from '../windows/window-rows.ts';
-import { keyParts, storeKey } from './entity-key.ts';
+import { keyParts, ownColumn, storeKey } from './entity-key.ts';
+import type { KeyParts } from './entity-key.ts';
 import { instantMs } from './instants.ts';
 import { onDemandValue } from './on-demand.ts';
 
@@ -16,7 +18,12 @@ export type VectorRow = {
   readonly asOfMs?: number | undefined;
 };
 
-export type Vector = { asOfMs: number; values: (number | null)[]; unknown: string[] };
+export type Vector = {
+  asOfMs: number;
+  values: (number | null)[];
+  /** By view: when the newest row that was known by then happened; undefined where there is none. */
+  newestMs: (number | undefined)[];
+};
 
 const NO_ROWS: PackedRows = new Float64Array(0);
 
@@ -41,7 +48,7 @@ export async function readVectors(
     const asOfMs = predictionTimeMs(service, row, given, `rows[${index}]`, clock);
     const keyed = service.views.map((view) => {
       const parts = keyParts(view.entity, given, `rows[${index}].entities`);
-      return parts ? placed(storeKey(view, parts)) : undefined;
+      return parts ? placed(fittingKey(view, parts, `rows[${index}].entities`)) : undefined;
     });
     const onDemand = service.service.onDemand.map((feature) =>
       onDemandValue(feature, given, `rows[${index}].request`),
@@ -52,21 +59,32 @@ export async function readVectors(
 
   return places.map(({ asOfMs, keyed, onDemand }) => {
     const values: (number | null)[] = [];
-    const unknown: string[] = [];
-    for (const [index, { view, plan }] of service.views.entries()) {
+    const newestMs: (number | undefined)[] = [];
+    for (const [index, { plan }] of service.views.entries()) {
       const place = keyed[index];
       const bytes = place === undefined ? undefined : stored[place];
-      if (!bytes) unknown.push(view.name);
       const packed = bytes ? packedRows(bytes, ROW_HEAD + plan.columns.length) : NO_ROWS;
+      newestMs.push(newestKnownMs(packed, plan, asOfMs));
       for (const value of aggregateRows(packed, plan, asOfMs)) values.push(nullable(value));
     }
     for (const value of onDemand) values.push(nullable(value));
-    return { asOfMs, values, unknown };
+    return { asOfMs, values, newestMs };
   });
 }
 
+function fittingKey(view: ResolvedView, parts: KeyParts, path: string): Uint8Array {
+  const key = storeKey(view, parts);
+  const { keyBytes } = onlineStoreLimits;
+  if (key.length <= keyBytes) return key;
+  const longest = parts.reduce((left, right) => (right.length > left.length ? right : left));
+  throw invalid(
+    `${path}.${view.entity.keys[parts.indexOf(longest)] ?? view.entity.name}`,
+    `must be shorter: the keys of a view take at most ${keyBytes} bytes`,
+  );
+}
+
 function nullable(value: number): number | null {
-  return Number.isNaN(value) ? null : value;
+  return Number.isFinite(value) ? value : null;
 }
 
 function predictionTimeMs(
@@ -79,9 +97,10 @@ function predictionTimeMs(
   if (row.asOfMs !== undefined) return row.asOfMs;
   if (!service.predictionTime) return clock.nowMs();
   const { column, offsetMs } = service.predictionTime;
-  if (given[column] === undefined)
+  const value = ownColumn(given, column);
+  if (value === undefined)
     throw invalid(`${path}.request.${column}`, 'is required: it tells the prediction time');
-  const atMs = instantMs(given[column]);
+  const atMs = instantMs(value);
   if (Number.isNaN(atMs))
     throw invalid(`${path}.request.${column}`, 'must be an instant such as 2001-05-01T06:00:00Z');
   return atMs + offsetMs;

@@ -54,6 +54,18 @@ export function aggregateRows(rows: PackedRows, plan: WindowPlan, atMs: number):
   return values;
 }
 
+/** Event time of the newest row that was known by `atMs`; undefined where there is none. */
+export function newestKnownMs(
+  rows: PackedRows,
+  plan: WindowPlan,
+  atMs: number,
+): number | undefined {
+  const stride = ROW_HEAD + plan.columns.length;
+  for (let at = rows.length - stride; at >= 0; at -= stride)
+    if ((rows[at] as number) <= atMs && (rows[at + 1] as number) <= atMs) return rows[at];
+  return undefined;
+}
+
 /** Within each group of `windows` cells: every longer window takes over what the shorter ones hold. */
 function accumulate(cells: Float64Array, windows: number): void {
   for (let start = 0; start < cells.length; start += windows)

@@ -32,12 +32,13 @@ export function bytesOf(rows: PackedRows): Uint8Array {
 
 /**
  * Merges rows in: a row with a known id replaces the older revision of it, whatever order they come in; rows whose
- * event lies more than `keptMs` behind the newest are let go.
+ * event lies more than `keptMs` behind the newest are let go. A row that is dated after it was known, or after `nowMs`
+ * (a plan, a wrong clock), makes no other one older than that.
  */
 export function mergeRows(
   stored: PackedRows,
   added: readonly WindowRow[],
-  options: { columns: number; keptMs: number },
+  options: { columns: number; keptMs: number; nowMs: number },
 ): PackedRows {
   const stride = ROW_HEAD + options.columns;
   const latest = new Map<number, WindowRow>();
@@ -58,10 +59,17 @@ export function mergeRows(
   }
   merged.set(others.subarray(from), end);
 
-  const oldestMs = (merged.at(-stride) ?? 0) - options.keptMs;
+  const oldestMs = Math.min(newestMs(merged, stride), options.nowMs) - options.keptMs;
   let start = 0;
   while (start < merged.length && (merged[start] as number) <= oldestMs) start += stride;
   return merged.subarray(start);
+}
+
+function newestMs(rows: PackedRows, stride: number): number {
+  let newest = Number.NEGATIVE_INFINITY;
+  for (let at = rows.length - stride; at >= 0 && (rows[at] as number) > newest; at -= stride)
+    newest = Math.max(newest, Math.min(rows[at] as number, rows[at + 1] as number));
+  return newest;
 }
 
 function checked(row: WindowRow): WindowRow {

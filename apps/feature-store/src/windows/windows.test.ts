@@ -58,6 +58,7 @@ describe('windows of an entity', () => {
         const packed = mergeRows(new Float64Array(0), rows, {
           columns: 1,
           keptMs: Number.POSITIVE_INFINITY,
+          nowMs: 0,
         });
 
         expect([...aggregateRows(packed, plan, hour * HOUR)]).toEqual(
@@ -126,7 +127,7 @@ describe('packed rows', () => {
     knownMs: eventMs,
     values: [delay],
   });
-  const options = { columns: 1, keptMs: Number.POSITIVE_INFINITY };
+  const options = { columns: 1, keptMs: Number.POSITIVE_INFINITY, nowMs: 0 };
 
   it('do not depend on the order in which rows come, nor on how often', () => {
     const rows = [at(1, 3, 10), at(2, 1, 20), at(3, 2, 30), at(2, 1, 25, 1)];
@@ -146,9 +147,26 @@ describe('packed rows', () => {
     const packed = mergeRows(new Float64Array(0), [at(1, 0, 1), at(2, 10, 2), at(3, 11, 3)], {
       columns: 1,
       keptMs: 10,
+      nowMs: 11,
     });
 
     expect(packed.length / 5).toBe(2);
+  });
+
+  it('let go of nothing for a row that is yet to happen', () => {
+    const packed = mergeRows(new Float64Array(0), [at(1, 0, 1), at(2, 10, 2), at(3, 9999, 3)], {
+      columns: 1,
+      keptMs: 10,
+      nowMs: 9,
+    });
+    const planned = mergeRows(
+      new Float64Array(0),
+      [at(1, 0, 1), { ...at(2, 9999, 2), knownMs: 9 }],
+      { columns: 1, keptMs: 10, nowMs: 9999 },
+    );
+
+    expect(packed.length / 5).toBe(3);
+    expect(planned.length / 5).toBe(2);
   });
 
   it('survive storage', () => {

@@ -7,11 +7,7 @@ import type { SnapshotColumn } from './column-sql.ts';
 export type SnapshotColumns = (name: string) => SnapshotColumn;
 
 /** The source of a view that a dataset is; refused when the view reads nothing of it. */
-export function sourceIn(
-  { view }: ResolvedView,
-  dataset: string,
-  field: string,
-): featureStore.ViewSource {
+function sourceIn({ view }: ResolvedView, dataset: string, field: string): featureStore.ViewSource {
   const source = view.sources.find((one) => one.kind === 'dataset' && one.dataset === dataset);
   if (!source)
     throw invalid(field, `feature view "${view.name}" reads no rows of dataset "${dataset}"`, {
@@ -38,9 +34,15 @@ export function columnsOf(
 }
 
 /** What a view reads of a snapshot, all of it there. */
-export function viewColumns(view: ResolvedView, dataset: string, columns: SnapshotColumns) {
-  const source = sourceIn(view, dataset, 'service');
+export function viewColumns(
+  view: ResolvedView,
+  snapshot: Pick<ingestion.Snapshot, 'columns' | 'dataset'>,
+  field: string,
+) {
+  const columns = columnsOf(snapshot, field);
+  const source = sourceIn(view, snapshot.dataset, field);
   return {
+    source,
     keys: view.entity.keys.map(columns),
     event: columns(source.eventTime),
     known: columns(source.knownAt),
