@@ -510,17 +510,22 @@ describe('while another service is away', () => {
     );
   });
 
-  it('for good a study fails and is started anew when it is asked for again', async () => {
-    tracking.goAway(1_000_000);
+  it('for good a study fails; asked for again it is another that keeps the trials', async () => {
+    const held = tracking.hold(mlflow.mlflowCreateRun, 2);
     const { id } = await studied(aStudy('given-up'));
+    await held.reached;
+    tracking.goAway(1_000_000);
+    held.release();
     const failed = await studyEnded(id);
     tracking.comeBack();
 
-    expect(failed).toMatchObject({ state: 'failed', trials: [] });
+    expect(failed).toMatchObject({ state: 'failed', trials: [{ number: 0 }, { number: 1 }] });
     expect(failed.error).toContain('"service":"tracking"');
     const again = await studied(aStudy('given-up'));
     expect(again.id).not.toBe(id);
-    expect((await studyEnded(again.id)).trials).toHaveLength(4);
+    const { state, trials } = await studyEnded(again.id);
+    expect({ state, length: trials.length }).toEqual({ state: 'succeeded', length: 4 });
+    expect(trials.slice(0, 2)).toEqual(failed.trials);
   });
 });
 
@@ -550,14 +555,14 @@ describe('a study', () => {
   it('of the same seed has the same trials, of another seed others', async () => {
     const studies = await Promise.all(
       [
-        aStudy('seed-a', { trials: 11 }),
-        aStudy('seed-b', { trials: 11 }),
+        aStudy('seed-a', { trials: 2 }),
+        aStudy('seed-b', { trials: 2 }),
         aStudy('seed-c', { trials: 1, seed: 4 }),
       ].map(async (request) => studyEnded((await studied(request)).id)),
     );
 
     const [first, second, other] = studies.map(trialsOf);
-    expect(first).toHaveLength(11);
+    expect(first).toHaveLength(2);
     expect(second).toEqual(first);
     expect(other![0]!.params).not.toEqual(first![0]!.params);
   });
@@ -568,13 +573,26 @@ describe('a study', () => {
     const asked = await Promise.all([1, 2, 3].map(() => studied(request)));
     const done = await studyEnded(asked[0]!.id);
     const again = await studied({ ...request, seed: 3 });
-    const other = await studied({ ...request, trials: 3 });
 
     expect(new Set(asked.map(({ id }) => id)).size).toBe(1);
     expect(again).toEqual(done);
-    expect(other.id).not.toBe(done.id);
-    await studyEnded(other.id);
-    expect(tracking.runsOf('asked-twice')).toHaveLength(5);
+    expect(tracking.runsOf('asked-twice')).toHaveLength(2);
+  });
+
+  it('of more trials begins with those that were made, of fewer makes none', async () => {
+    const ofTrials = async (trials: number) =>
+      studyEnded((await studied(aStudy('raised', { trials }))).id);
+    const whole = await studyEnded((await studied(aStudy('whole'))).id);
+
+    const [two, four, three] = [await ofTrials(2), await ofTrials(4), await ofTrials(3)];
+
+    expect(new Set([two.id, four.id, three.id]).size).toBe(3);
+    expect(four.trials.slice(0, 2)).toEqual(two.trials);
+    expect(three.trials).toEqual(four.trials.slice(0, 3));
+    expect(trialsOf(four)).toEqual(trialsOf(whole));
+    expect(four.best).toEqual(whole.best);
+    expect(three.best!.value).toBe(Math.min(...three.trials.map(({ value }) => value!)));
+    expect(tracking.runsOf('raised')).toHaveLength(4);
   });
 
   it('pays once for equal parameters', async () => {

@@ -36,7 +36,8 @@ type StudyTrial = trainer.Study['trials'][number];
 /**
  * Hyperparameter studies, one at a time. Trial i is suggested from the stored results before it alone, so that a study
  * that was cut off, by the end of the process or because something was away, goes on as if it had not been; the wanted
- * number of trials is exact. The same request is one study.
+ * number of trials is exact. The same request is one study; with another number of trials it is one that begins with
+ * the trials already made.
  */
 export class StudyRunner {
   readonly #parts: Parts;
@@ -117,12 +118,14 @@ export class StudyRunner {
     const stored = await this.#load(id);
     const { request } = stored;
     let { study } = stored;
+    if (study.trials.length === 0) study = withTrials(study, await this.#madeTrials(request));
     const tables = await this.#tables(request);
     const experiment = await this.#parts.tracking.experiment(study.experiment);
     await this.#parts.tracking.killRuns(experiment, STUDY_TAG, id);
     while (study.trials.length < study.trialsWanted) {
       this.#stopping.throwIfAborted();
-      study = withTrial(study, await this.#trial(study, request, tables, experiment));
+      const trial = await this.#trial(study, request, tables, experiment);
+      study = withTrials(study, [...study.trials, trial]);
       await this.#save(study);
       this.#waiters.wake(id);
     }
@@ -237,6 +240,16 @@ export class StudyRunner {
     return row && trainer.study.parse(row.study);
   }
 
+  /** Those of the study that came furthest with this request, whatever number of trials it wanted. */
+  async #madeTrials(request: StudyRequest): Promise<StudyTrial[]> {
+    const [row] = await this.#parts.sql.query<{ study: unknown }>(
+      `select study from studies where request - 'trials' = $1::jsonb - 'trials'
+       order by jsonb_array_length(study->'trials') desc, created_at limit 1`,
+      [JSON.stringify(request)],
+    );
+    return row ? trainer.study.parse(row.study).trials : [];
+  }
+
   async #load(id: string): Promise<{ study: trainer.Study; request: StudyRequest }> {
     const [row] = await this.#parts.sql.query<{ study: unknown; request: StudyRequest }>(
       'select study, request from studies where id = $1',
@@ -270,12 +283,12 @@ function checkRequest(request: StudyRequest): void {
   checkSplit(split, 'split');
 }
 
-function withTrial(study: trainer.Study, trial: StudyTrial): trainer.Study {
-  const trials = [...study.trials, trial];
-  const best = trials[bestTrial(trials.map(toTrial), 'minimize')?.number ?? -1];
+function withTrials(study: trainer.Study, trials: readonly StudyTrial[]): trainer.Study {
+  const wanted = trials.slice(0, study.trialsWanted);
+  const best = wanted[bestTrial(wanted.map(toTrial), 'minimize')?.number ?? -1];
   return {
     ...study,
-    trials,
+    trials: wanted,
     best:
       best?.value == null ? null : { number: best.number, params: best.params, value: best.value },
   };
