@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { silentLogger } from '@flywheel/core';
 import { router } from '@flywheel/contracts';
 import type { LapReport, monitor, registry } from '@flywheel/contracts';
@@ -32,13 +33,13 @@ export async function runLap(options: {
 }): Promise<LapReport> {
   const startedMs = performance.now();
   const { platform } = options;
-  mkdirSync(platform.folder, { recursive: true });
+  using folder = workFolder(platform.folder);
   await using http = createHttpClient({ log: silentLogger });
-  await using flights = await FlightData.open(options.rows, platform.folder);
+  await using flights = await FlightData.open(options.rows, folder.path);
   const client = new LapClient(platform, http);
   const names = await chooseNames(client);
   const steps = new StepList(options.progress);
-  const base = { client, names, flights, folder: platform.folder };
+  const base = { client, names, flights, folder: folder.path };
   const report: LapReport = {
     ok: false,
     rows: flights.rows,
@@ -123,6 +124,13 @@ export async function runLap(options: {
   }
   report.seconds = Math.round(performance.now() - startedMs) / 1000;
   return report;
+}
+
+/** Laps that run at the same time do not share their files. */
+function workFolder(parent: string): Disposable & { readonly path: string } {
+  mkdirSync(parent, { recursive: true });
+  const path = mkdtempSync(join(parent, 'run-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
 /** Waits until the log and every shadow are through, then adds the books of all shadows together. */
