@@ -255,7 +255,7 @@ describe('what is streamed', () => {
     }
   });
 
-  it('as outcomes moves them too, a correction in place of what it corrects', async () => {
+  it('as outcomes moves them too, a correction in place of what it corrects once it is known', async () => {
     const service = await defineFor('outcomes');
     const flights = recent(32);
     const corrected = flights.map((flight, index) =>
@@ -273,7 +273,12 @@ describe('what is streamed', () => {
     await store.sendOutcomes({ endpoint: 'elsewhere', outcomes: first.slice(0, 50) });
     await store.caughtUp();
 
-    await expectAll(service, corrected, last);
+    for (let atMs = START; atMs <= last; atMs += HOUR) {
+      const known = flights.map((flight, index) =>
+        corrected[index]!.knownMs <= atMs ? corrected[index]! : flight,
+      );
+      await expectAll(service, known, atMs);
+    }
   });
 
   it('is not seen before it was known', async () => {

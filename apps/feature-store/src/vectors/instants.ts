@@ -14,9 +14,12 @@ export function instantMs(value: unknown): number {
   if (typeof value === 'number')
     return Math.abs(value) <= MAXIMUM_MS ? Math.floor(value) + 0 : Number.NaN; // -0 is 0;
   if (typeof value !== 'string' || !form.test(value) || !isDate(value)) return Number.NaN;
-  const text = value.replace(' ', 'T');
-  const isNaive = text.length > DATE && !/(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(DATE));
-  return Date.parse(isNaive ? `${text}Z` : text);
+  const text = value.length > DATE && value[DATE] === ' ' ? value.replace(' ', 'T') : value;
+  return Date.parse(isNaive(text) ? `${text}Z` : text);
+}
+
+function isNaive(text: string): boolean {
+  return text.length > DATE && !text.endsWith('Z') && !/[+-]\d{2}:?\d{2}$/.test(text.slice(DATE));
 }
 
 const DATE = 'yyyy-mm-dd'.length;

@@ -4,7 +4,7 @@ import type { PackedRows } from './window-rows.ts';
 
 /**
  * The values of a view at `atMs`, in the order of the plan's outputs: of the rows with
- * atMs - window < event <= atMs that were known by atMs. A count of nothing is 0; a mean or share of nothing is NaN.
+ * atMs - window < event <= atMs that were known by atMs, of revisions of one row the newest. A count of nothing is 0; a mean or share of nothing is NaN.
  * Sums are plain doubles: exact for whole numbers, as float32 equal to the offline values for others.
  */
 export function aggregateRows(rows: PackedRows, plan: WindowPlan, atMs: number): Float64Array {
@@ -16,6 +16,7 @@ export function aggregateRows(rows: PackedRows, plan: WindowPlan, atMs: number):
   const sums = new Float64Array(windows * columns.length);
   const above = new Float64Array(windows * shares.length);
 
+  let lastId = Number.NaN;
   // Rows lie in the order of their events: from the newest back to the first that no window reaches. A row is added to
   // the shortest window that holds it; longer ones hold it too and take it over below.
   for (let at = rows.length - stride; at >= 0; at -= stride) {
@@ -23,6 +24,9 @@ export function aggregateRows(rows: PackedRows, plan: WindowPlan, atMs: number):
     if (ageMs < 0) continue;
     if (ageMs >= longestMs) break;
     if ((rows[at + 1] as number) > atMs) continue;
+    const id = rows[at + 2] as number;
+    if (id === lastId) continue; // an older revision lies in front of the newer one
+    lastId = id;
     let window = 0;
     while (ageMs >= (windowsMs[window] as number)) window++;
     rowCounts[window] = (rowCounts[window] as number) + 1;

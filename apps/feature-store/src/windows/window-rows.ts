@@ -2,7 +2,7 @@ import { invalid } from '@flywheel/core';
 
 /** One row of an entity: when it happened, when it was known, and the columns of its view (NaN = null). */
 export type WindowRow = {
-  /** Stands for the record the row came from: the same id again replaces the row. */
+  /** Stands for the record the row came from: the same id and revision again replace the row. */
   readonly id: number;
   readonly revision: number;
   readonly eventMs: number;
@@ -14,7 +14,7 @@ export type WindowRow = {
 export const ROW_HEAD = 4;
 
 /**
- * The rows of one entity, packed: a Float64Array of (4 + columns) numbers a row, ordered by event time, then id. Little
+ * The rows of one entity, packed: a Float64Array of (4 + columns) numbers a row, in order of event, id, revision. Little
  * to allocate, little to store, quick to scan from the newest row backwards.
  */
 export type PackedRows = Float64Array;
@@ -31,9 +31,10 @@ export function bytesOf(rows: PackedRows): Uint8Array {
 }
 
 /**
- * Merges rows in: a row with a known id replaces the older revision of it, whatever order they come in; rows whose
- * event lies more than `keptMs` behind the newest are let go. A row that is dated after it was known, or after `nowMs`
- * (a plan, a wrong clock), makes no other one older than that.
+ * Merges rows in, whatever order they come in: of one id and revision the last counts; revisions of one id stay side by
+ * side, for each is true until the next is known, unless a newer one happened at another time, which takes the place of
+ * the older. Rows whose event lies more than `keptMs` behind the newest are let go. A row that is dated after it was
+ * known, or after `nowMs` (a plan, a wrong clock), makes no other one older than that.
  */
 export function mergeRows(
   stored: PackedRows,
@@ -41,15 +42,19 @@ export function mergeRows(
   options: { columns: number; keptMs: number; nowMs: number },
 ): PackedRows {
   const stride = ROW_HEAD + options.columns;
-  const latest = new Map<number, WindowRow>();
-  for (const row of added)
-    if ((latest.get(row.id)?.revision ?? 0) <= row.revision) latest.set(row.id, checked(row));
+  const latest = new Map<number, Map<number, WindowRow>>();
+  for (const row of added) {
+    const revisions = latest.get(row.id);
+    if (revisions) revisions.set(row.revision, checked(row));
+    else latest.set(row.id, new Map([[row.revision, checked(row)]]));
+  }
   const others = withoutReplaced(stored, latest, stride);
+  const rows = [...latest.values()].flatMap(withoutMoved).sort(inOrder);
 
-  const merged = new Float64Array(others.length + latest.size * stride);
+  const merged = new Float64Array(others.length + rows.length * stride);
   let from = 0;
   let end = 0;
-  for (const row of [...latest.values()].sort(byEvent)) {
+  for (const row of rows) {
     const until = placeOf(row, others, { from, stride });
     merged.set(others.subarray(from, until), end);
     end += until - from;
@@ -78,25 +83,39 @@ function checked(row: WindowRow): WindowRow {
   return row;
 }
 
-function byEvent(left: WindowRow, right: WindowRow): number {
-  return left.eventMs - right.eventMs || left.id - right.id;
+function inOrder(left: WindowRow, right: WindowRow): number {
+  return left.eventMs - right.eventMs || left.id - right.id || left.revision - right.revision;
 }
 
-/** The stored rows that stay; a row of `latest` that is older than what is stored is taken out of it. */
+/** The revisions of one id that happened when the newest of them did. */
+function withoutMoved(revisions: ReadonlyMap<number, WindowRow>): WindowRow[] {
+  const rows = [...revisions.values()];
+  if (rows.length < 2) return rows;
+  const newest = rows.reduce((left, right) => (right.revision > left.revision ? right : left));
+  return rows.filter(({ eventMs }) => eventMs === newest.eventMs);
+}
+
+/** The stored rows that are no revisions of added ones; those that are join them, but where they are replaced. */
 function withoutReplaced(
   stored: PackedRows,
-  latest: Map<number, WindowRow>,
+  latest: ReadonlyMap<number, Map<number, WindowRow>>,
   stride: number,
 ): PackedRows {
-  const replaced = new Set<number>();
+  const moved = new Set<number>();
   for (let at = 0; at < stored.length; at += stride) {
-    const row = latest.get(stored[at + 2] as number);
-    if (!row) continue;
-    if ((stored[at + 3] as number) > row.revision) latest.delete(row.id);
-    else replaced.add(at);
+    const revisions = latest.get(stored[at + 2] as number);
+    if (!revisions) continue;
+    moved.add(at);
+    const row = unpacked(stored, at, stride);
+    if (!revisions.has(row.revision)) revisions.set(row.revision, row);
   }
-  if (replaced.size === 0) return stored;
-  return stored.filter((_, index) => !replaced.has(index - (index % stride)));
+  if (moved.size === 0) return stored;
+  return stored.filter((_, index) => !moved.has(index - (index % stride)));
+}
+
+function unpacked(rows: PackedRows, at: number, stride: number): WindowRow {
+  const [eventMs, knownMs, id, revision, ...values] = rows.subarray(at, at + stride);
+  return { id, revision, eventMs, knownMs, values } as WindowRow; // as many numbers as a row has
 }
 
 /** Where the first row begins that comes after `row`, from `from` on. */

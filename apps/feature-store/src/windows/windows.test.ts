@@ -5,7 +5,7 @@ import { openAnalytics } from '@flywheel/storage';
 import { aggregateRows } from './aggregate-rows.ts';
 import { planWindows } from './window-plan.ts';
 import { mergeRows, packedRows, bytesOf, rowId } from './window-rows.ts';
-import type { WindowRow } from './window-rows.ts';
+import type { PackedRows, WindowRow } from './window-rows.ts';
 import { windowSql } from './window-sql.ts';
 
 const HOUR = 3_600_000;
@@ -140,7 +140,33 @@ describe('packed rows', () => {
     );
 
     expect([...shuffled]).toEqual([...once]);
-    expect([...once].filter((_, index) => index % 5 === 4)).toEqual([25, 30, 10]);
+    expect([...once].filter((_, index) => index % 5 === 4)).toEqual([20, 25, 30, 10]);
+  });
+
+  it('keep a revision until the next is known, and none that happened at another time', () => {
+    const first = at(1, 3, 10);
+    const second = { ...at(1, 3, 20, 1), knownMs: 5 };
+    const moved = { ...at(1, 4, 30, 2), knownMs: 6 };
+    const merged = (rows: readonly WindowRow[]) =>
+      rows.reduce<PackedRows>(
+        (packed, row) => mergeRows(packed, [row], options),
+        new Float64Array(0),
+      );
+    const means = (rows: readonly WindowRow[]) =>
+      [3, 4, 5, 6].map((ms) => aggregateRows(merged(rows), plan, ms)[3]);
+
+    for (const rows of [
+      [first, second],
+      [second, first],
+      [first, second, first, second],
+    ])
+      expect(means(rows)).toEqual([10, 10, 20, 20]);
+    for (const rows of [
+      [first, second, moved],
+      [moved, first, second],
+      [second, moved, first],
+    ])
+      expect(means(rows)).toEqual([Number.NaN, Number.NaN, Number.NaN, 30]);
   });
 
   it('let go of what no window reaches any more', () => {
