@@ -447,6 +447,30 @@ describe('while another service is away', () => {
     expect(tracking.versionsOf('registered-once')).toHaveLength(1);
   });
 
+  it('a job whose run was begun but not answered ends it', async () => {
+    tracking.loseReply(mlflow.mlflowCreateRun);
+
+    const { id } = await submitted(aJob('run-unanswered'));
+
+    expect(await ended(id)).toMatchObject({ state: 'succeeded', attempt: 2 });
+    expect(tracking.runsOf('run-unanswered').map(({ status }) => status)).toEqual([
+      'KILLED',
+      'FINISHED',
+    ]);
+  });
+
+  it('a job whose version was registered but not answered has that one', async () => {
+    tracking.loseReply(mlflow.mlflowCreateModelVersion);
+
+    const { id } = await submitted(aJob('unanswered', { registerAs: 'unanswered' }));
+
+    expect(await ended(id)).toMatchObject({
+      ...{ state: 'succeeded', attempt: 2 },
+      result: { model: { name: 'unanswered', version: 1 } },
+    });
+    expect(tracking.versionsOf('unanswered')).toHaveLength(1);
+  });
+
   it('what was trained is kept', async () => {
     const held = tracking.hold('upload-artifact');
     const { id } = await submitted(aJob('kept'));

@@ -160,6 +160,18 @@ export const mlflowCreateModelVersion = defineOperation({
   reply: z.object({ model_version: z.looseObject({ name: z.string(), version: z.string() }) }),
 });
 
+export const mlflowSearchModelVersions = defineOperation({
+  name: 'mlflow.search-model-versions',
+  service: 'registry',
+  method: 'GET',
+  path: '/api/2.0/mlflow/model-versions/search',
+  summary: 'Finds versions of models by a filter',
+  query: z.object({ filter: z.string() }),
+  reply: z.object({
+    model_versions: z.array(z.looseObject({ name: z.string(), version: z.string() })).default([]),
+  }),
+});
+
 export const mlflowSetAlias = defineOperation({
   name: 'mlflow.set-alias',
   service: 'registry',

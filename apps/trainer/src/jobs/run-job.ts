@@ -113,15 +113,16 @@ export async function runJob(
     await tracking.logArtifact(run, 'trainer/model.json', Buffer.from(trained.modelJson));
     signal.throwIfAborted();
     await tracking.endRun(run, 'FINISHED');
-    // Last, for it cannot be repeated without a second version.
+    const tags = { ...lineage, ...warnings, [JOB_TAG]: job.id };
+    // An earlier attempt may have come this far, with the same bytes.
     const version =
       registerAs === undefined
         ? null
         : {
             name: registerAs,
             version: await tracking.register(registerAs, run, MODEL_FOLDER, {
-              ...lineage,
-              ...warnings,
+              tags,
+              once: JOB_TAG,
             }),
           };
     return {

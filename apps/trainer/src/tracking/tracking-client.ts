@@ -142,13 +142,18 @@ export class TrackingClient {
     );
   }
 
-  /** Registers the run's model folder as the next version; gives its number. */
+  /** Registers the run's model folder as the next version, if none has the same tag `once`; gives its number. */
   async register(
     model: string,
     run: Run,
     path: string,
-    tags: Readonly<Record<string, string>>,
+    { tags, once }: { tags: Readonly<Record<string, string>>; once: string },
   ): Promise<number> {
+    const { model_versions } = await this.#peers.call(mlflow.mlflowSearchModelVersions, {
+      query: { filter: `name = '${model}' and tags.\`${once}\` = '${tags[once] ?? ''}'` },
+    });
+    const [known] = model_versions;
+    if (known) return Number(known.version);
     try {
       await this.#peers.call(mlflow.mlflowCreateRegisteredModel, { body: { name: model } });
     } catch (error) {
