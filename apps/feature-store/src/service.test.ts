@@ -91,6 +91,39 @@ describe('definitions', () => {
     );
   });
 
+  it.each([
+    ['a zero character', 'a\u0000b'],
+    ['half a character', 'a\ud800b'],
+    ['quotes', `'";--`],
+    ['other scripts', '\u00e9e\u0301\u{1f600}\u202e'],
+    ['much', 'x'.repeat(100_000)],
+  ])('with %s in their texts are taken and given back, or refused by name', async (_, text) => {
+    const body = { keys: ['a', text], description: text, owner: text, separator: '-' };
+    const answer = await put('entities/texts', body);
+
+    if (answer.status === 200)
+      expect((await listed())['entities']).toContainEqual(expect.objectContaining(body));
+    else expect(answer).toMatchObject({ status: 400, body: { details: { field: 'keys[1]' } } });
+  });
+
+  it('put at the same moment get one version each, the same ones together', async () => {
+    const all = await Promise.all(
+      ['1h', '2h', '3h', '1h', '2h', '3h'].map((window) =>
+        put('views/raced', { ...view, windows: [window] }),
+      ),
+    );
+
+    expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
+    const byVersion = new Map(all.map(({ body }) => [body['version'], body['windows']]));
+    const newest = Math.max(...([...byVersion.keys()] as number[]));
+    expect([...byVersion.keys()].toSorted()).toEqual(
+      Array.from({ length: newest }, (_, index) => index + 1),
+    );
+    expect((await listed())['views']).toContainEqual(
+      expect.objectContaining({ name: 'raced', version: newest, windows: byVersion.get(newest) }),
+    );
+  });
+
   it('that are told late, after newer ones, change nothing', async () => {
     const { entity, sources } = view;
     const first = (await put('views/told', { ...view, windows: ['1h'] })).body;

@@ -4,6 +4,7 @@ import { featureStore } from '@flywheel/contracts';
 import type { Outbox } from '@flywheel/kafka';
 import type { Sql } from '@flywheel/storage';
 import { refuseRepeats, refuseSameColumns } from './refuse-repeats.ts';
+import { refuseUnstorable } from './refuse-unstorable.ts';
 import { describeService, resolveService, resolveView } from './resolved-service.ts';
 import type { ResolvedService, ResolvedView } from './resolved-service.ts';
 
@@ -169,6 +170,7 @@ export class DefinitionStore {
     definition: Definition,
     complete: (stored: AsStored<Definition>) => Stored[K],
   ): Promise<Stored[K]> {
+    refuseUnstorable(definition);
     const hash = sha256(canonicalJson(definition));
     const stored = await this.#sql.transaction(async (tx) => {
       await tx.query('select pg_advisory_xact_lock(hashtext($1))', [

@@ -137,7 +137,9 @@ describe('a training set', () => {
     const snapshot = await neighbour.pin('flights', columns, [rows]);
     const other = await neighbour.pin('flights', columns, [rows.slice(1)]);
     const request = askForSet(snapshot);
+    const started = await Promise.all([create(request), create(request), create(request)]);
     const first = await made(request);
+    expect(started.map(({ body }) => body['id'])).toEqual([first['id'], first['id'], first['id']]);
 
     const again = await Promise.all([create(request), create(request)]);
     expect(again.map(({ body }) => body)).toEqual([first, first]);
