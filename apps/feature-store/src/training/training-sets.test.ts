@@ -196,6 +196,38 @@ describe('a training set', () => {
     expect(await made(askForSet(snapshot))).not.toMatchObject({ id: failed['id'] });
   });
 
+  it('takes names with quotes, and separators', async () => {
+    const [delay, key] = [`de"lay'); --`, `o'r"igin`];
+    const rows = [
+      { _id: 'q/1', [key]: `a'b`, destination: `"c`, date: at(START), [delay]: 1 },
+      { _id: 'q/2', [key]: `a'b`, destination: `"c`, date: at(START + HOUR), [delay]: 3 },
+    ];
+    const snapshot = await neighbour.pin(
+      'quoted',
+      { [key]: 'string', destination: 'string', date: 'string', [delay]: 'int64' },
+      [rows],
+    );
+    await store.define({
+      'entities/quoted': { keys: [key, 'destination'], separator: `'"` },
+      'views/quoted': {
+        entity: 'quoted',
+        sources: [{ kind: 'dataset', dataset: 'quoted', eventTime: 'date', knownAt: 'date' }],
+        windows: ['2h'],
+        aggregations: [{ feature: 'm', fn: 'mean', column: delay }],
+      },
+      'services/quoted': { views: ['quoted'] },
+    });
+
+    const label = { column: delay, above: 1, knownAt: 'date' };
+    const set = await made(askForSet(snapshot, { service: 'quoted', label }));
+
+    const quoted = `a'b'""c`;
+    expect(await rowsOf(set)).toEqual([
+      { prediction_time: START, quoted, label: 0, known_at: START, quoted__m_2h: 1 },
+      { prediction_time: START + HOUR, quoted, label: 1, known_at: START + HOUR, quoted__m_2h: 2 },
+    ]);
+  });
+
   it('does not mind what columns and entities are called', async () => {
     const names = ['key', 'event_ms', 'known_ms', 'row_id', 't', 'kind', 'constructor', 'n_0', 'value_0']; // prettier-ignore
     const dates = [1, 2, 3].map((hour) => at(START + hour * HOUR));
