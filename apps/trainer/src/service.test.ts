@@ -239,6 +239,26 @@ describe('a job', () => {
     expect(tracking.runsOf('elsewhere')).toEqual([]);
   });
 
+  it('whose result is to be registered under another name trains again, to equal bytes', async () => {
+    const unnamed = await ended((await submitted(aJob('named-later'))).id);
+    const request = aJob('named-later', { registerAs: 'later-model' });
+
+    const named = await ended((await submitted(request)).id);
+    const other = await submitted({ ...request, registerAs: 'other-model' });
+    const [namedAgain, any] = [await submitted(request), await submitted(aJob('named-later'))];
+    await ended(other.id);
+
+    expect(new Set([unnamed.id, named.id, other.id]).size).toBe(3);
+    expect(named.result).toMatchObject({
+      ...{ cached: false, onnxSha256: unnamed.result!.onnxSha256 },
+      model: { name: 'later-model', version: 1 },
+    });
+    expect(namedAgain).toMatchObject({ id: named.id, result: { cached: true } });
+    expect(any.result).toMatchObject({ cached: true });
+    expect(tracking.versionsOf('later-model')).toHaveLength(1);
+    expect(tracking.versionsOf('other-model')).toHaveLength(1);
+  });
+
   it('is one job when it is submitted twice at the same time', async () => {
     const jobs = await Promise.all([1, 2, 3, 4].map(() => submitted(aJob('twice'))));
 

@@ -104,7 +104,8 @@ export const submitJob = defineOperation({
   method: 'POST',
   path: '/api/trainer/jobs',
   idempotent: true,
-  summary: 'Queues a training job; the same run key attaches to the job that is running or done',
+  summary:
+    'Queues a training job; the same run key and `registerAs` attach to the job that is running or done',
   body: z.object({
     name,
     experiment: z.string().min(1).max(500),

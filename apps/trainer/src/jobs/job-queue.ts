@@ -71,19 +71,20 @@ export class JobQueue {
     checkSplit(spec.split, 'spec.split');
     const { data } = await this.#parts.findTrainingSet(spec.trainingSet, 'spec.trainingSet');
     const runKey = keyOf(spec, data);
-    const lost = request.rebuild ? undefined : await this.#lostResult(runKey);
+    const wanted = { runKey, registerAs: request.registerAs };
+    const lost = request.rebuild ? undefined : await this.#lostResult(wanted);
     const queued = await store.transaction(
       async (tx): Promise<{ job: trainer.Job; isNew: boolean }> => {
         await tx.query('select pg_advisory_xact_lock(hashtext($1))', [`run-key/${runKey}`]);
         const done = request.rebuild
           ? undefined
-          : await store.findByRunKey(runKey, 'succeeded', tx);
+          : await store.findByRunKey(wanted, 'succeeded', tx);
         if (done?.job.result && done.job.id !== lost)
           return {
             job: { ...done.job, result: { ...done.job.result, cached: true } },
             isNew: false,
           };
-        const underWay = await store.findByRunKey(runKey, 'unfinished', tx);
+        const underWay = await store.findByRunKey(wanted, 'unfinished', tx);
         if (underWay) return { job: underWay.job, isNew: false };
         const job: trainer.Job = {
           id: newId(clock.nowMs()),
@@ -203,7 +204,7 @@ export class JobQueue {
   async #toRun(stored: StoredJob): Promise<JobToRun> {
     const { job, experiment, registerAs } = stored;
     if (!job.spec || !job.runKey) throw new Error('a queued job without a specification');
-    const earlier = await this.#parts.store.findByRunKey(job.runKey, 'succeeded');
+    const earlier = await this.#parts.store.findByRunKey({ runKey: job.runKey }, 'succeeded');
     return {
       job,
       spec: job.spec,
@@ -233,9 +234,9 @@ export class JobQueue {
     return changed;
   }
 
-  /** The job with this run key whose files are gone. */
-  async #lostResult(runKey: string): Promise<string | undefined> {
-    const done = await this.#parts.store.findByRunKey(runKey, 'succeeded');
+  /** The job that has what is wanted, if its files are gone. */
+  async #lostResult(wanted: { runKey: string; registerAs: string | undefined }) {
+    const done = await this.#parts.store.findByRunKey(wanted, 'succeeded');
     if (!done?.job.result) return undefined;
     const isThere = await this.#parts.hasArtifacts(done.job.result.artifactUri);
     return isThere ? undefined : done.job.id;

@@ -68,15 +68,17 @@ export class JobStore {
     return rows.map((row) => storedJob(row).job);
   }
 
-  /** The newest job with this key that has succeeded, or that waits or runs. */
+  /** The newest job with this key, registered under this name if one is given, that has succeeded, or that waits or runs. */
   async findByRunKey(
-    runKey: string,
+    { runKey, registerAs }: { runKey: string; registerAs?: string | undefined },
     kind: 'succeeded' | 'unfinished',
     tx: Pick<SqlTransaction, 'query'> = this.#sql,
   ): Promise<StoredJob | undefined> {
     const [row] = await tx.query<JobRow>(
-      `select ${COLUMNS} from jobs where run_key = $1 and state = any($2) order by created_at desc, id desc limit 1`,
-      [runKey, kind === 'succeeded' ? ['succeeded'] : ['queued', 'running']],
+      `select ${COLUMNS} from jobs
+       where run_key = $1 and state = any($2) and ($3::text is null or register_as = $3)
+       order by created_at desc, id desc limit 1`,
+      [runKey, kind === 'succeeded' ? ['succeeded'] : ['queued', 'running'], registerAs ?? null],
     );
     return row && storedJob(row);
   }
