@@ -1,5 +1,6 @@
-import { monitor } from '@flywheel/contracts';
+import { featureStore as contracts, monitor, topics } from '@flywheel/contracts';
 import { newId } from '@flywheel/core';
+import { eventually } from '@flywheel/core/testing';
 import { startTestProcess } from '@flywheel/runtime/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -206,6 +207,39 @@ describe('what is streamed', () => {
     });
     return found;
   }
+
+  it('is told as an event of each view, and so is what is loaded', async () => {
+    await defineFor(store, 'updates');
+    const flights = recent(36).slice(0, 3).map((flight) => ({ ...flight, origin: 'ORD', destination: 'LAX' })); // prettier-ignore
+    const snapshot = await neighbour.pin('updates', columns, [flights.map(rowOf)]);
+    await store.send('updates', flights.map(recordOf));
+    await store.caughtUp();
+    await materialise(store, snapshot, ['updates_route'], last);
+
+    const bus = await store.busOf('monitor');
+    const told = async () => {
+      const rows = new Map<string, number>();
+      await bus.readToEnd(topics.featuresUpdates.name, (records) => {
+        for (const { value } of records) {
+          const update = contracts.featuresUpdated.data.parse(
+            JSON.parse(Buffer.from(value).toString()),
+          );
+          const key = `${update.view} ${update.cause}`;
+          if (key.startsWith('updates_')) rows.set(key, (rows.get(key) ?? 0) + update.rows);
+        }
+      });
+      return Object.fromEntries(rows);
+    };
+    await eventually(
+      async () =>
+        expect(await told()).toEqual({
+          'updates_origin stream': 3,
+          'updates_route stream': 3,
+          'updates_route materialisation': 3,
+        }),
+      { withinMs: 60_000, everyMs: 200 },
+    );
+  });
 
   it('keeps entities apart, whatever their keys are', async () => {
     const service = await defineFor(store, 'keys');
