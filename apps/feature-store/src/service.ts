@@ -42,6 +42,7 @@ export const featureStore = defineService({
       folder,
       clock,
       log,
+      signal,
     });
 
     bus.watch(contracts.definitionChanged, ({ data }) =>

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, canonicalJson, newId, sha256, toAppError } from '@flywheel/core';
 import type { Clock, Logger } from '@flywheel/core';
 import { featureStore, ingestion } from '@flywheel/contracts';
@@ -22,6 +23,8 @@ type Dependencies = {
   folder: string;
   clock: Clock;
   log: Logger;
+  /** Aborted when the process stops. */
+  signal: AbortSignal;
 };
 
 /**
@@ -30,7 +33,8 @@ type Dependencies = {
  */
 export class TrainingSets {
   readonly #parts: Dependencies;
-  readonly #waiting = new Map<string, Set<() => void>>();
+  /** Sets on their way, by id; each resolves when its state is stored. */
+  readonly #making = new Map<string, Promise<void>>();
   #queue: Promise<void> = Promise.resolve();
 
   constructor(parts: Dependencies) {
@@ -84,21 +88,16 @@ export class TrainingSets {
     return set;
   }
 
-  /** Waits up to `waitMs` for a set that is being made. */
+  /** Waits up to `waitMs` for a set that is being made, no longer than the process. */
   async get(id: string, waitMs: number): Promise<featureStore.TrainingSet> {
+    const made = this.#making.get(id); // before it is looked at, so that its end is not missed
     const set = await this.#load(id);
     if (set.state !== 'running' || waitMs === 0) return set;
-    await new Promise<void>((resolve) => {
-      const waiting = this.#waiting.get(id) ?? new Set();
-      this.#waiting.set(id, waiting);
-      const done = () => {
-        clearTimeout(timer);
-        waiting.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, waitMs);
-      waiting.add(done);
-    });
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.#parts.signal]);
+    const late = delay(waitMs, undefined, { signal }).catch(() => undefined); // aborted
+    await Promise.race(made ? [made, late] : [late]);
+    over.abort();
     return this.#load(id);
   }
 
@@ -115,7 +114,10 @@ export class TrainingSets {
   }
 
   #enqueue(set: featureStore.TrainingSet): void {
-    this.#queue = this.#queue.then(() => this.#make(set));
+    const made = this.#queue.then(() => this.#make(set));
+    this.#queue = made;
+    this.#making.set(set.id, made);
+    void made.then(() => this.#making.delete(set.id));
   }
 
   async #make(set: featureStore.TrainingSet): Promise<void> {
@@ -148,8 +150,6 @@ export class TrainingSets {
         'the state of a training set could not be stored; it is made again at the next start',
       );
     }
-    for (const done of this.#waiting.get(set.id) ?? []) done();
-    this.#waiting.delete(set.id);
   }
 
   async #join(set: featureStore.TrainingSet): Promise<Partial<featureStore.TrainingSet>> {
