@@ -7,6 +7,8 @@ import type { CallOptions, HttpClient } from '@flywheel/http';
 import type { LapPlatform } from '../platform/open-platform.ts';
 
 const INGEST_WITHIN_MS = 900_000;
+/** How long a service may be away. */
+const PATIENCE_MS = 60_000;
 
 type RecordsBody = { contentType: string } & ({ file: string } | { text: string });
 
@@ -30,7 +32,8 @@ export class LapClient {
   ) {
     try {
       return await this.#http.call(this.#platform.urlOf(operation.service), operation, input, {
-        timeoutMs: 60_000,
+        timeoutMs: PATIENCE_MS,
+        signal: this.#platform.gone,
         ...options,
         patient: true,
       });
@@ -49,7 +52,7 @@ export class LapClient {
       'the records to be taken',
       () => this.#sendRecords(dataset, body, options),
       () => true,
-      { withinMs: INGEST_WITHIN_MS, everyMs: 500 },
+      { withinMs: PATIENCE_MS, everyMs: 500 },
     );
   }
 
@@ -58,6 +61,7 @@ export class LapClient {
     body: RecordsBody,
     options: { key: string; idempotencyKey: string },
   ): Promise<ingestion.RecordsAccepted> {
+    this.#platform.gone?.throwIfAborted();
     const path = ingestion.recordsPath.replace(':dataset', encodeURIComponent(dataset));
     const query = new URLSearchParams(options);
     const answer = await fetch(`${this.#platform.urlOf('ingestion')}${path}?${query.toString()}`, {

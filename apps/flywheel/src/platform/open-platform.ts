@@ -14,6 +14,8 @@ export type LapPlatform = AsyncDisposable & {
   /** Local folder for the client's own scratch files. */
   readonly folder: string;
   urlOf(service: Owner): string;
+  /** Aborted when a platform of our own has ended by itself; the reason says how. */
+  readonly gone?: AbortSignal;
   /** Ends the all-in-one without warning, its servers too if told (an embedded platform of our own only): for fault tests. */
   kill?(what: 'process' | 'group'): Promise<void>;
   /** Ends the process of one service without warning; it is started again (distributed only): for fault tests. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { AppError } from '@flywheel/core';
 import type { Environment } from '@flywheel/runtime';
 import { startChildService } from './child-service.ts';
 import type { LapPlatform } from './open-platform.ts';
@@ -28,8 +29,11 @@ export async function startEmbedded(options: {
   });
   const { addresses } = child;
   let isWanted = true;
+  const gone = new AbortController();
   void child.exited.then(() => {
-    if (isWanted) options.report(`the platform has ended (${child.lastWords()})`);
+    const sentence = `the platform has ended (${child.lastWords()})`;
+    if (isWanted) options.report(sentence);
+    gone.abort(new AppError('internal', sentence));
   });
   return {
     kind: 'embedded',
@@ -37,6 +41,7 @@ export async function startEmbedded(options: {
     addresses,
     folder: join(options.data, 'lap'),
     urlOf: () => addresses['http'] ?? '',
+    gone: gone.signal,
     kill: (what) => child.kill(what),
     [Symbol.asyncDispose]: () => {
       isWanted = false;
