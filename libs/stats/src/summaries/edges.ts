@@ -22,13 +22,19 @@ export function quantileEdges(sample: Iterable<number | null | undefined>, bins:
   const last = sorted[size - 1] as number;
   if (first === last) {
     const margin = Math.max(1, Math.abs(first)) * 1e-6;
-    return [first - margin, first + margin];
+    return ascending([first - margin, first + margin]);
   }
   const cuts = distinctAtMost(sorted, bins) ? everyCut(sorted) : quantileCuts(sorted, bins);
   const inner = cuts.map((at) => between(sorted[at - 1] as number, sorted[at] as number));
   const lowGap = (sorted[runEnd(sorted, 0)] as number) - first;
   const highGap = last - (sorted[runStart(sorted, size - 1) - 1] as number);
-  return [first - lowGap / 2, ...inner, last + highGap / 2];
+  return ascending([first - lowGap / 2, ...inner, last + highGap / 2]);
+}
+
+/** Finite and without repetition, where floating point has no room for half a gap. */
+function ascending(edges: readonly number[]): number[] {
+  const finite = edges.map((edge) => Math.min(Math.max(edge, -Number.MAX_VALUE), Number.MAX_VALUE));
+  return finite.filter((edge, at) => at === 0 || edge > (finite[at - 1] as number));
 }
 
 function checkBins(bins: number): void {
@@ -99,6 +105,7 @@ function lowerBound(sorted: Float64Array, value: number): number {
 
 /** An edge e with lower < e <= upper, midway where floating point has room. */
 function between(lower: number, upper: number): number {
-  const middle = lower + (upper - lower) / 2;
+  const gap = upper - lower;
+  const middle = Number.isFinite(gap) ? lower + gap / 2 : lower / 2 + upper / 2;
   return middle > lower ? middle : upper;
 }
