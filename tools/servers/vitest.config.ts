@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { setupFile } from '../vitest.preset.ts';
 import { environmentOf, makeServers } from './catalog.ts';
 import { DebianPackages } from './debian.ts';
 import { serverNames } from './server.ts';
@@ -17,6 +18,7 @@ export default defineConfig({
     env: { ...environmentOf(makeServers(serverNames, settings, new DebianPackages())) },
     globalSetup: ['tools/servers/require-servers.ts'],
     pool: 'forks',
+    setupFiles: [setupFile],
     // The servers share two cores with the tests: one file at a time keeps their time-outs honest.
     fileParallelism: false,
     testTimeout: 120_000,
