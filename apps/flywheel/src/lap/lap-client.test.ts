@@ -53,6 +53,21 @@ it('asks again while a service is away', async () => {
   );
 });
 
+it('has many calls under way at once without a warning', async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error) => void warnings.push(message);
+  process.on('warning', onWarning);
+  onTestFinished(() => void process.off('warning', onWarning));
+  const client = await aClient([{ status: 200, body: { datasets: [] } }], {
+    gone: new AbortController().signal,
+  });
+
+  await Promise.all(Array.from({ length: 16 }, () => client.call(ingestion.listDatasets, {})));
+  await new Promise(setImmediate);
+
+  expect(warnings).toEqual([]);
+});
+
 it('does not ask again for what is refused, and says who refused what', async () => {
   const client = await aClient([{ status: 400, body: { message: 'key: is required' } }]);
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { openAsBlob } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@flywheel/core';
@@ -23,6 +24,7 @@ export class LapClient {
   constructor(platform: LapPlatform, http: HttpClient) {
     this.#platform = platform;
     this.#http = http;
+    if (platform.gone) setMaxListeners(0, platform.gone); // every call under way listens
   }
 
   async call<P, Q, B, R>(
