@@ -29,6 +29,10 @@ const noTestEntry = {
   group: ['@flywheel/*/testing'],
   message: 'only test files may import a testing entry',
 };
+const noFixture = {
+  group: ['**/fixture/*', '**/*.fixture.ts'],
+  message: 'only test files may import a fixture',
+};
 
 const banned = [
   { selector: 'TSEnumDeclaration', message: 'use a union of string literals' },
@@ -123,12 +127,12 @@ export default tseslint.config(
         { object: 'process', property: 'env', message: 'only main.ts reads the environment' },
       ],
       'no-restricted-syntax': ['error', ...banned],
-      'no-restricted-imports': restrict('none', [noTestEntry]),
+      'no-restricted-imports': restrict('none', [noTestEntry, noFixture]),
     },
   },
   ...['kafka', 'storage', 'http', 'inference', 'runtime'].map((lib) => ({
     files: [`libs/${lib}/**/*.ts`],
-    rules: { 'no-restricted-imports': restrict(lib, [noTestEntry]) },
+    rules: { 'no-restricted-imports': restrict(lib, [noTestEntry, noFixture]) },
   })),
   {
     files: ['libs/*/src/index.ts', 'libs/*/src/testing.ts', 'apps/*/src/index.ts'],
@@ -165,6 +169,10 @@ export default tseslint.config(
         },
       ],
     },
+  },
+  {
+    files: ['**/fixture/**/*.ts', '**/*.fixture.ts'],
+    rules: { 'no-restricted-imports': restrict('none') },
   },
   {
     files: [

@@ -15,6 +15,7 @@ const violations = [
   ['kafkajs-outside-its-home', 'libs/storage', 'no-restricted-imports'],
   ['domain-imports-client', 'apps/registry', 'no-restricted-imports'],
   ['testing-entry-in-product', 'apps/router', 'no-restricted-imports'],
+  ['fixture-in-product', 'apps/router', 'no-restricted-imports'],
   ['enum', 'libs/core', 'no-restricted-syntax'],
   ['environment-outside-main', 'apps/router', 'no-restricted-properties'],
   ['module-mock', 'libs/core/src/core.test.ts', 'no-restricted-syntax'],

@@ -21,6 +21,8 @@ export type BrokerProcessOptions = BrokerSettings & {
   readonly log: Logger;
   /** Default 60 s: machines can be very busy. */
   readonly readyTimeoutMs?: number | undefined;
+  /** Variables that the process sees beside the size of its thread pool; none unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
 };
 
 const stopTimeoutMs = 5000;
@@ -33,7 +35,7 @@ const heapMegabytes = 256; // records live outside the heap
  * in time, `unavailable` when it ends before.
  */
 export async function startBrokerProcess(options: BrokerProcessOptions): Promise<BrokerProcess> {
-  const { log, readyTimeoutMs = 60_000, ...settings } = options;
+  const { log, readyTimeoutMs = 60_000, environment, ...settings } = options;
   const main = fileURLToPath(import.meta.resolve('./main.ts'));
   const child = spawn(
     process.execPath,
@@ -45,8 +47,7 @@ export async function startBrokerProcess(options: BrokerProcessOptions): Promise
     ],
     {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // eslint-disable-next-line no-restricted-properties -- the child inherits the environment as it is
-      env: { ...process.env, UV_THREADPOOL_SIZE: fileThreads },
+      env: { ...environment, UV_THREADPOOL_SIZE: fileThreads },
     },
   );
   const exited = new Promise<Exit>((resolve) => {

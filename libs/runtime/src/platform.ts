@@ -23,6 +23,7 @@ import type {
   Sql,
   SqlOptions,
 } from '@flywheel/storage';
+import type { Environment } from './config.ts';
 import type { PlatformConfig } from './platform-config.ts';
 
 const ORPHAN_LEAVES_WITHIN_MS = 10_000;
@@ -59,13 +60,13 @@ export async function createPlatform(
   config: PlatformConfig,
   log: Logger,
   scope: Scope,
-  options: Pick<SqlOptions, 'checkNesting'> = {},
+  { environment, ...options }: Pick<SqlOptions, 'checkNesting'> & { environment: Environment },
 ): Promise<Platform> {
   const data = resolve(config.FLYWHEEL_DATA);
   mkdirSync(data, { recursive: true });
   const servers =
     config.FLYWHEEL_PLATFORM === 'embedded'
-      ? await startEmbedded(config, data, log, scope)
+      ? await startEmbedded(config, data, { environment, log, scope })
       : await connectDistributed(config, data);
   const folderOf = (service: string) => {
     const folder = join(data, 'services', service);
@@ -89,14 +90,14 @@ export async function createPlatform(
 async function startEmbedded(
   config: PlatformConfig & { FLYWHEEL_PLATFORM: 'embedded' },
   data: string,
-  log: Logger,
-  scope: Scope,
+  { environment, log, scope }: { environment: Environment; log: Logger; scope: Scope },
 ): Promise<Servers> {
   const starting = [
     startBrokerPatiently(
       {
         folder: join(data, 'log'),
         port: config.FLYWHEEL_KAFKA_PORT,
+        environment,
         log: log.child({ part: 'broker' }),
       },
       scope,

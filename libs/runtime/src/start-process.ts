@@ -115,7 +115,10 @@ async function open(opening: Opening): Promise<Readonly<Record<string, string>>>
     scope.use(await lockDataFolder(resolve(config.FLYWHEEL_DATA)));
   scope.use(await startTracing(options.environment, names.join('+')));
   const metrics = new MetricsRegistry();
-  const platform = await createPlatform(config, log, scope, { checkNesting: isChecked });
+  const platform = await createPlatform(config, log, scope, {
+    checkNesting: isChecked,
+    environment: options.environment,
+  });
   failure.watch('platform', platform.failed);
 
   const http = scope.use(

@@ -1,4 +1,5 @@
 import { mkdirSync, realpathSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type RootDatabase, open } from 'lmdb';
 import { AppError } from '@flywheel/core';
 import {
@@ -44,16 +45,20 @@ class LmdbOnlineStore implements OnlineStore {
     this.#database = acquire(folder);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- LMDB reads at once; the port promises a promise
-  async getMany(
+  /** LMDB reads at once. */
+  getMany(
     keys: readonly Uint8Array[],
     { signal }: CallOptions = {},
   ): Promise<(Uint8Array | undefined)[]> {
-    checkKeys(keys);
-    this.#checkUsable(signal);
-    return keys.map((key) => {
-      const packed = this.#database.getBinary(this.#stored(key));
-      return packed && unpackValue(packed);
+    return new Promise((resolve) => {
+      checkKeys(keys);
+      this.#checkUsable(signal);
+      resolve(
+        keys.map((key) => {
+          const packed = this.#database.getBinary(this.#stored(key));
+          return packed && unpackValue(packed);
+        }),
+      );
     });
   }
 
@@ -105,7 +110,6 @@ class LmdbOnlineStore implements OnlineStore {
     });
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the same: its consumer awaits between pages
   async *keys(prefix: Uint8Array, { signal }: CallOptions = {}): AsyncGenerator<Uint8Array> {
     const first = this.#stored(prefix);
     const end = successor(first);
@@ -117,6 +121,7 @@ class LmdbOnlineStore implements OnlineStore {
       const page = [...this.#database.getKeys({ start, end, exclusiveStart, limit: keysPerPage })];
       for (const key of page) yield new Uint8Array(key.subarray(this.#prefix.length));
       if (page.length < keysPerPage) return;
+      await nextTurn();
       start = page.at(-1) as Buffer;
       exclusiveStart = true;
     }
