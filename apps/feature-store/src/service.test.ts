@@ -1,23 +1,17 @@
 import { featureStore as contracts, topics } from '@flywheel/contracts';
 import { eventually } from '@flywheel/core/testing';
-import { startTestProcess, testDataFolder } from '@flywheel/runtime/testing';
+import { testDataFolder } from '@flywheel/runtime/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aggregations, definitions } from './fixture/flights.ts';
 import { anIngestion } from './fixture/ingestion.ts';
-import { storeOf } from './fixture/running-store.ts';
+import { startStore } from './fixture/running-store.ts';
 import type { RunningStore } from './fixture/running-store.ts';
-import { featureStore } from './service.ts';
 
 const neighbour = anIngestion();
 let folder: Awaited<ReturnType<typeof testDataFolder>>;
 let store: RunningStore;
 
-const start = async () =>
-  storeOf(
-    await startTestProcess([neighbour, featureStore], {
-      environment: { FLYWHEEL_DATA: folder.path },
-    }),
-  );
+const start = () => startStore(neighbour, folder.path);
 
 beforeAll(async () => {
   folder = await testDataFolder();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { monitor as contracts, registry, router, topics } from '@flywheel/contracts';
 import type { EventData } from '@flywheel/contracts';
 import { canonicalJson, sha256, silentLogger } from '@flywheel/core';
-import { eventually, temporaryFolder } from '@flywheel/core/testing';
+import { draws, eventually, shuffled, temporaryFolder } from '@flywheel/core/testing';
 import { openBus } from '@flywheel/kafka';
 import type { Bus } from '@flywheel/kafka';
 import { startTestProcess } from '@flywheel/runtime/testing';
@@ -100,14 +100,6 @@ async function joined(endpoint: string): Promise<Joined> {
   return (await call('GET', `/endpoints/${endpoint}/join`)).body as Joined;
 }
 
-/** The same numbers each time: a linear congruential generator (Numerical Recipes' constants). */
-function draws(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 const normal = (draw: () => number) =>
   Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
 const sigmoid = (margin: number) => 1 / (1 + Math.exp(-margin));
@@ -203,14 +195,6 @@ describe('events in any order, any number of times', () => {
         feedbackOf(endpoint, row, { id: `${row.id}/1`, revision: 1 }),
       ),
     };
-  }
-
-  function shuffled<T>(items: readonly T[], seed: number): T[] {
-    const draw = draws(seed);
-    return items
-      .map((item) => ({ item, place: draw() }))
-      .sort((left, right) => left.place - right.place)
-      .map(({ item }) => item);
   }
 
   const orders: readonly (readonly [

@@ -10,3 +10,4 @@ export { markdownTable } from './markdown-table.ts';
 export { assertNever } from './assert-never.ts';
 export { crc32c } from './crc32c.ts';
 export { Scope } from './scope.ts';
+export { Waiters } from './waiters.ts';

@@ -1,5 +1,4 @@
 import { temporaryFolder } from '@flywheel/core/testing';
-import { startTestProcess } from '@flywheel/runtime/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { columns, definitions, HOUR, rowOf, someFlights, START } from '../fixture/flights.ts';
 import type { Flight } from '../fixture/flights.ts';
@@ -13,17 +12,16 @@ import {
   withOrigin,
   wrongAt,
 } from '../fixture/online-flights.ts';
-import { storeOf } from '../fixture/running-store.ts';
+import { startStore } from '../fixture/running-store.ts';
 import type { RunningStore } from '../fixture/running-store.ts';
 import { askForSet, finishedSet, rowsOfSet } from '../fixture/training-rows.ts';
-import { featureStore } from '../service.ts';
 
 const neighbour = anIngestion();
 const folder = temporaryFolder();
 let store: RunningStore;
 
 beforeAll(async () => {
-  store = await storeOf(await startTestProcess([neighbour, featureStore]));
+  store = await startStore(neighbour);
   await store.define(definitions);
 });
 afterAll(async () => {

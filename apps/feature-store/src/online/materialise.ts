@@ -13,8 +13,8 @@ const BATCH_ROWS = 20_000;
 
 /**
  * Loads the rows of a snapshot that are known by `asOfMs`, as far back as the view's longest window reaches from the
- * newest of them (of one that is dated after it was known, from when it was), entity by entity: each entity is written once or
- * twice, whatever the number of rows.
+ * newest of them (of one that is dated after it was known, from when it was), entity by entity: each entity is written
+ * once or twice, whatever the number of rows.
  */
 export async function materialise(
   parts: { analytics: Analytics; online: OnlineRows; skipped: (reason: Unusable) => void },

@@ -1,13 +1,11 @@
 import { featureStore as contracts, monitor, topics } from '@flywheel/contracts';
 import { newId } from '@flywheel/core';
-import { eventually } from '@flywheel/core/testing';
-import { startTestProcess } from '@flywheel/runtime/testing';
+import { eventually, shuffled } from '@flywheel/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   columns,
   contentOf,
   definitions,
-  draws,
   HOUR,
   rowOf,
   someFlights,
@@ -23,28 +21,19 @@ import {
   recordOf,
   wrongAt,
 } from '../fixture/online-flights.ts';
-import { storeOf } from '../fixture/running-store.ts';
+import { startStore } from '../fixture/running-store.ts';
 import type { RunningStore } from '../fixture/running-store.ts';
-import { featureStore } from '../service.ts';
 
 const neighbour = anIngestion();
 let store: RunningStore;
 
 beforeAll(async () => {
-  store = await storeOf(await startTestProcess([neighbour, featureStore]));
+  store = await startStore(neighbour);
   await store.define(definitions);
 });
 afterAll(() => store[Symbol.asyncDispose]());
 
 const at = (ms: number) => new Date(ms).toISOString();
-
-function shuffled<T>(items: readonly T[], seed: number): T[] {
-  const draw = draws(seed);
-  return items
-    .map((item) => ({ item, place: draw() }))
-    .sort((left, right) => left.place - right.place)
-    .map(({ item }) => item);
-}
 
 describe('what is streamed', () => {
   const last = START + 30 * HOUR;

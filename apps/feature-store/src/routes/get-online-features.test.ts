@@ -1,10 +1,8 @@
-import { startTestProcess } from '@flywheel/runtime/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { definitions, HOUR, START } from '../fixture/flights.ts';
 import { anIngestion } from '../fixture/ingestion.ts';
-import { storeOf } from '../fixture/running-store.ts';
+import { startStore } from '../fixture/running-store.ts';
 import type { RunningStore } from '../fixture/running-store.ts';
-import { featureStore } from '../service.ts';
 
 type Column = { values: unknown[]; statuses: string[]; event_timestamps: string[] };
 
@@ -14,7 +12,7 @@ const EPOCH = '1970-01-01T00:00:00Z';
 const asOf = at(START);
 
 beforeAll(async () => {
-  store = await storeOf(await startTestProcess([anIngestion(), featureStore]));
+  store = await startStore(anIngestion());
   const view = definitions['views/origin_history'];
   const few = { ...view, windows: ['3h'] };
   await store.define({

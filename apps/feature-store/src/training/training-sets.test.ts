@@ -1,5 +1,5 @@
 import { AppError } from '@flywheel/core';
-import { startTestProcess, testDataFolder } from '@flywheel/runtime/testing';
+import { testDataFolder } from '@flywheel/runtime/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   bruteForce,
@@ -12,21 +12,15 @@ import {
 } from '../fixture/flights.ts';
 import type { Flight } from '../fixture/flights.ts';
 import { anIngestion } from '../fixture/ingestion.ts';
-import { storeOf } from '../fixture/running-store.ts';
+import { startStore } from '../fixture/running-store.ts';
 import type { RunningStore } from '../fixture/running-store.ts';
 import { askForSet, finishedSet, rowsOfSet } from '../fixture/training-rows.ts';
-import { featureStore } from '../service.ts';
 
 const neighbour = anIngestion();
 let folder: Awaited<ReturnType<typeof testDataFolder>>;
 let store: RunningStore;
 
-const start = async () =>
-  storeOf(
-    await startTestProcess([neighbour, featureStore], {
-      environment: { FLYWHEEL_DATA: folder.path },
-    }),
-  );
+const start = () => startStore(neighbour, folder.path);
 
 beforeAll(async () => {
   folder = await testDataFolder();

@@ -1,8 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { AppError, canonicalJson, newId, sha256, toAppError } from '@flywheel/core';
+import { AppError, Waiters, canonicalJson, newId, sha256, toAppError } from '@flywheel/core';
 import type { Clock, Logger } from '@flywheel/core';
 import { featureStore, ingestion } from '@flywheel/contracts';
 import type { Peers } from '@flywheel/http';
@@ -33,12 +32,12 @@ type Dependencies = {
  */
 export class TrainingSets {
   readonly #parts: Dependencies;
-  /** Sets on their way, by id; each resolves when its state is stored. */
-  readonly #making = new Map<string, Promise<void>>();
+  readonly #waiters: Waiters;
   #queue: Promise<void> = Promise.resolve();
 
   constructor(parts: Dependencies) {
     this.#parts = parts;
+    this.#waiters = new Waiters(parts.signal);
   }
 
   /** Takes up what was not finished when the process ended. */
@@ -89,16 +88,13 @@ export class TrainingSets {
   }
 
   /** Waits up to `waitMs` for a set that is being made, no longer than the process. */
-  async get(id: string, waitMs: number): Promise<featureStore.TrainingSet> {
-    const made = this.#making.get(id); // before it is looked at, so that its end is not missed
-    const set = await this.#load(id);
-    if (set.state !== 'running' || waitMs === 0) return set;
-    const over = new AbortController();
-    const signal = AbortSignal.any([over.signal, this.#parts.signal]);
-    const late = delay(waitMs, undefined, { signal }).catch(() => undefined); // aborted
-    await Promise.race(made ? [made, late] : [late]);
-    over.abort();
-    return this.#load(id);
+  get(id: string, waitMs: number): Promise<featureStore.TrainingSet> {
+    return this.#waiters.until(
+      id,
+      waitMs,
+      () => this.#load(id),
+      ({ state }) => state !== 'running',
+    );
   }
 
   async #load(id: string): Promise<featureStore.TrainingSet> {
@@ -114,10 +110,7 @@ export class TrainingSets {
   }
 
   #enqueue(set: featureStore.TrainingSet): void {
-    const made = this.#queue.then(() => this.#make(set));
-    this.#queue = made;
-    this.#making.set(set.id, made);
-    void made.then(() => this.#making.delete(set.id));
+    this.#queue = this.#queue.then(() => this.#make(set)).then(() => this.#waiters.wake(set.id));
   }
 
   async #make(set: featureStore.TrainingSet): Promise<void> {

@@ -1,16 +1,14 @@
-import { startTestProcess } from '@flywheel/runtime/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { definitions, HOUR, START } from '../fixture/flights.ts';
 import { anIngestion } from '../fixture/ingestion.ts';
 import { defineFor, readVectors } from '../fixture/online-flights.ts';
-import { storeOf } from '../fixture/running-store.ts';
+import { startStore } from '../fixture/running-store.ts';
 import type { RunningStore } from '../fixture/running-store.ts';
-import { featureStore } from '../service.ts';
 
 let store: RunningStore;
 
 beforeAll(async () => {
-  store = await storeOf(await startTestProcess([anIngestion(), featureStore]));
+  store = await startStore(anIngestion());
   await store.define(definitions);
 });
 afterAll(() => store[Symbol.asyncDispose]());

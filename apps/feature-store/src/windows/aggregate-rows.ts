@@ -3,8 +3,8 @@ import { ROW_HEAD } from './window-rows.ts';
 import type { PackedRows } from './window-rows.ts';
 
 /**
- * The values of a view at `atMs`, in the order of the plan's outputs: of the rows with
- * atMs - window < event <= atMs that were known by atMs, of revisions of one row the newest. A count of nothing is 0; a mean or share of nothing is NaN.
+ * The values of a view at `atMs`, in the order of the plan's outputs: of the rows with atMs - window < event <= atMs that
+ * were known by atMs, of revisions of one row the newest. A count of nothing is 0; a mean or share of nothing is NaN.
  * Sums are plain doubles: exact for whole numbers, as float32 equal to the offline values for others.
  */
 export function aggregateRows(rows: PackedRows, plan: WindowPlan, atMs: number): Float64Array {

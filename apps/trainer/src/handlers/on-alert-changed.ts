@@ -5,7 +5,8 @@ import type { JobStore } from '../jobs/job-store.ts';
 
 /**
  * An alert that fires becomes a proposal to train, once, also when it is told again after the proposal was declined;
- * while one for the same endpoint is open, further alerts add their reason to it. Whether to train is decided by whoever takes the proposal up.
+ * while one for the same endpoint is open, further alerts add their reason to it. Whether to train is decided by whoever
+ * takes the proposal up.
  */
 export function onAlertChanged({ store, clock }: { store: JobStore; clock: Clock }) {
   return async ({ data: alert }: { data: monitor.Alert }): Promise<void> => {

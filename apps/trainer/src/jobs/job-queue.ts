@@ -1,4 +1,4 @@
-import { AppError, invalid, newId } from '@flywheel/core';
+import { AppError, Waiters, invalid, newId } from '@flywheel/core';
 import type { Clock, Logger } from '@flywheel/core';
 import type { trainer } from '@flywheel/contracts';
 import type { TrainingProgress } from '../algorithms/training-progress.ts';
@@ -10,7 +10,6 @@ import type { JobToRun } from './run-job.ts';
 import { runKey as keyOf } from './run-key.ts';
 import { tryAgain } from './try-again.ts';
 import type { Retries } from './try-again.ts';
-import { Waiters } from './waiters.ts';
 
 type Parts = {
   store: JobStore;

@@ -1,4 +1,4 @@
-import { AppError, canonicalJson, newId, sha256, toAppError } from '@flywheel/core';
+import { AppError, Waiters, canonicalJson, newId, sha256, toAppError } from '@flywheel/core';
 import type { Clock } from '@flywheel/core';
 import { trainer } from '@flywheel/contracts';
 import type { Analytics, Sql } from '@flywheel/storage';
@@ -10,7 +10,6 @@ import { loadTables } from '../jobs/load-tables.ts';
 import type { SplitTables } from '../jobs/load-tables.ts';
 import { tryAgain } from '../jobs/try-again.ts';
 import type { Retries } from '../jobs/try-again.ts';
-import { Waiters } from '../jobs/waiters.ts';
 import { checkSearchSpace } from '../search/search-space.ts';
 import type { SearchSpace } from '../search/search-space.ts';
 import { suggestTpe } from '../search/suggest-tpe.ts';
